@@ -1,0 +1,60 @@
+"""The one door through which time and chance enter.
+
+Everything that waits, measures or draws a random number is given a :class:`Clock`; the rest of the package
+knows no time at all. Tests pass a clock that they move by hand, so no test sleeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Timer(Protocol):
+    """A callback that waits for its moment."""
+
+    def cancel(self) -> None:
+        """Drop the callback; harmless when it already ran."""
+
+
+class Clock(Protocol):
+    """Time and chance. `call_later` belongs to the event loop's thread, the rest is thread-safe."""
+
+    def now(self) -> float:
+        """Return seconds on a monotonic clock: only differences mean something."""
+
+    def time(self) -> float:
+        """Return seconds since 1970 (wall clock), for what people read."""
+
+    def random(self) -> float:
+        """Return a random number in [0, 1)."""
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
+        """Call `callback` on the running event loop in `delay` seconds."""
+
+
+class SystemClock:
+    """The machine's own time and chance."""
+
+    now = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
+    random = staticmethod(random.random)
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
+        """Call `callback` on the running event loop in `delay` seconds."""
+        return asyncio.get_running_loop().call_later(delay, callback)
+
+
+async def sleep(clock: Clock, seconds: float) -> None:
+    """Wait `seconds` on `clock`; cancelling leaves no timer behind."""
+    woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    timer = clock.call_later(seconds, lambda: woken.done() or woken.set_result(None))
+    try:
+        await woken
+    finally:
+        timer.cancel()
