@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -53,8 +54,13 @@ class SystemClock:
 async def sleep(clock: Clock, seconds: float) -> None:
     """Wait `seconds` on `clock`; cancelling leaves no timer behind."""
     woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    timer = clock.call_later(seconds, lambda: woken.done() or woken.set_result(None))
+    timer = clock.call_later(seconds, partial(_wake, woken))
     try:
         await woken
     finally:
         timer.cancel()
+
+
+def _wake(woken: asyncio.Future[None]) -> None:
+    if not woken.done():
+        woken.set_result(None)

@@ -5,6 +5,7 @@
     ├── StatusError               the server said no: code, reason, message, verb, resource
     │   ├── BadRequest 400  ├── Unauthorized 401  ├── Forbidden 403  ├── NotFound 404 (also a LookupError)
     │   ├── Conflict 409    ├── Expired 410       ├── Invalid 422    └── TooManyRequests 429
+    ├── InvalidObject             one object could not be read and was set aside; its neighbours got through
     ├── InvalidResponse           something answered, but not as Kubernetes does (HTML, no JSON, a redirect)
     ├── NetworkError              nothing answered: refused, reset, timed out, no such host (also a ConnectionError)
     ├── CacheSyncTimeout          a cache did not fill in time, and why (also a TimeoutError)
@@ -135,6 +136,20 @@ def status_error(
     """
     kind = Expired if reason in {"Expired", "Gone"} else _BY_CODE.get(code, StatusError)
     return kind(code, reason, message, verb=verb, resource=resource, retry_after=retry_after, causes=causes)
+
+
+class InvalidObject(KubeInformerError, ValueError):
+    """One object could not be read: not JSON, not UTF-8, too deep, or without proper metadata.
+
+    Attributes:
+        resource: The resource it belongs to.
+        key: Its `namespace/name` where that could be read, else "".
+    """
+
+    def __init__(self, message: str, *, resource: str = "", key: str = "") -> None:
+        super().__init__(f"{resource} {key}".strip() + ": " + message)
+        self.resource = resource
+        self.key = key
 
 
 class InvalidResponse(KubeInformerError):
