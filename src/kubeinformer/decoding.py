@@ -7,11 +7,14 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import cache, partial
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 T = TypeVar("T")
+# The models' own checks refuse the nulls that real objects have in required fields.
+_NO_VALIDATION = SimpleNamespace(client_side_validation=False)
 _CONTAINER = re.compile(r"(list\[|dict\(str, )(.+)[\])]")
 
 
@@ -40,13 +43,11 @@ def _decoder(model: Any) -> Callable[[bytes], Any]:
 def _generated_model(model: Any, value: dict[str, Any]) -> Any:
     """Fill a model of the older generator (official client before 37, kubernetes_asyncio)."""
     models = import_module(model.__module__.rpartition(".")[0])
-    filled = model.__new__(model)
-    filled.discriminator = None
-    # Past the setters: they refuse the nulls that real objects have in required fields.
-    for attribute, declared in model.openapi_types.items():
-        item = value.get(model.attribute_map[attribute])
-        setattr(filled, f"_{attribute}", _generated_value(item, declared, models))
-    return filled
+    arguments = {
+        attribute: _generated_value(value.get(field), model.openapi_types[attribute], models)
+        for attribute, field in model.attribute_map.items()
+    }
+    return model(local_vars_configuration=_NO_VALIDATION, **arguments)
 
 
 def _generated_value(value: Any, declared: str, models: Any) -> Any:
