@@ -307,6 +307,7 @@ def test_field_selectors_have_one_canonical_text(
         ("a=b,c", 4),
         ("a=b, c=d", 4),
         ("=b", 0),
+        ("=", 0),
         ("a=b=c", 0),
         ("a===b", 0),
         ("a!==b", 0),

@@ -154,7 +154,8 @@ def parse_field_selector(selector: str | Mapping[str, str] | None) -> str:
             "", an empty mapping and None select everything.
 
     Raises:
-        ValueError: The server would refuse it (400); the message shows the text and the place in it.
+        ValueError: The server would refuse it (400), or it has a term without a field (`=` alone, which the server
+            takes for everything); the message shows the text and the place in it.
         TypeError: It is neither text nor a mapping of text to text.
     """
     if selector is None:
