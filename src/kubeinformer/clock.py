@@ -61,6 +61,34 @@ async def sleep(clock: Clock, seconds: float) -> None:
         timer.cancel()
 
 
+class deadline:
+    """`async with deadline(clock, seconds)`: cancels its body when the time is up and raises TimeoutError.
+
+    The clock's own form of `asyncio.timeout`; a cancellation that comes from elsewhere passes through.
+    """
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._expired = False
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._timer = self._clock.call_later(max(0.0, self._seconds), self._expire)
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._timer.cancel()
+        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._task.cancel()
+
+
 def _wake(woken: asyncio.Future[None]) -> None:
     if not woken.done():
         woken.set_result(None)

@@ -142,12 +142,14 @@ class InvalidObject(KubeInformerError, ValueError):
     """One object could not be read: not JSON, not UTF-8, too deep, or without proper metadata.
 
     Attributes:
+        fault: What is wrong with it, without a word of its content.
         resource: The resource it belongs to.
         key: Its `namespace/name` where that could be read, else "".
     """
 
-    def __init__(self, message: str, *, resource: str = "", key: str = "") -> None:
-        super().__init__(f"{resource} {key}".strip() + ": " + message)
+    def __init__(self, fault: str, *, resource: str = "", key: str = "") -> None:
+        super().__init__(": ".join(part for part in (f"{resource} {key}".strip(), fault) if part))
+        self.fault = fault
         self.resource = resource
         self.key = key
 

@@ -38,7 +38,7 @@ class OwnerReference(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 class Metadata(msgspec.Struct, gc=False, rename="camel"):
     """The fields of `metadata` that are decoded when an object arrives; null is taken for absent."""
 
-    name: str
+    name: str | None = None
     namespace: str | None = None
     uid: str | None = None
     resource_version: str | None = None
@@ -88,7 +88,7 @@ class KubernetesObject(
     @property
     def name(self) -> str:
         """`metadata.name`."""
-        return self._metadata.name
+        return self._metadata.name or ""
 
     @property
     def namespace(self) -> str | None:
@@ -99,7 +99,7 @@ class KubernetesObject(
     def key(self) -> str:
         """`namespace/name`, or `name` for an object that has no namespace."""
         metadata = self._metadata
-        return f"{metadata.namespace}/{metadata.name}" if metadata.namespace else metadata.name
+        return f"{metadata.namespace}/{metadata.name}" if metadata.namespace else metadata.name or ""
 
     @property
     def uid(self) -> str:

@@ -1,0 +1,127 @@
+"""The portal: an event loop on a thread of its own, and the way into it for threads that block.
+
+One portal belongs to one owner (a factory, a client), who stops it. A call costs some 100 µs, so nothing that
+happens per object or per event goes through it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+from kubeinformer.errors import UsageError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+EXIT_WAIT = 2.0  # seconds that the end of the interpreter waits for a loop that does not end
+
+
+class Portal:
+    """An event loop on a daemon thread, started by the first call. Thread-safe.
+
+    Args:
+        name: The name of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: asyncio.Event | None = None
+        self._stopped = False
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stop` was called, or this is another process than the one that made the portal."""
+        return self._stopped or os.getpid() != self._pid
+
+    def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a coroutine function on the loop and return its result.
+
+        Whatever interrupts the wait (Ctrl-C, say) cancels the coroutine.
+
+        Raises:
+            UsageError: The portal is stopped, the caller runs on the loop itself, or the process was forked.
+        """
+        future = self.submit(function, *args, **kwargs)
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError:
+            raise UsageError(f"{self._name} was stopped meanwhile") from None
+        except BaseException:
+            future.cancel()
+            raise
+
+    def submit(
+        self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> concurrent.futures.Future[T]:
+        """Start a coroutine function on the loop and return the future of its result.
+
+        Raises:
+            UsageError: As for `call`.
+        """
+        loop = self._running_loop()
+
+        async def run() -> T:
+            return await function(*args, **kwargs)
+
+        return asyncio.run_coroutine_threadsafe(run(), loop)
+
+    def stop(self) -> None:
+        """End the loop and its thread; everything on it is cancelled. Stopping twice is harmless.
+
+        Called on the loop's own thread it does not wait for the end.
+        """
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            self._stopped = True
+            thread, loop = self._thread, self._loop
+        if thread is None or loop is None:
+            return
+        atexit.unregister(self.stop)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self._finish)
+        if threading.current_thread() is not thread:
+            thread.join(EXIT_WAIT)
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if os.getpid() != self._pid:
+            raise UsageError(f"{self._name} was made before the fork; make a new one in the child process")
+        with self._lock:
+            if self._stopped:
+                raise UsageError(f"{self._name} is stopped")
+            if self._loop is None:
+                self._start()
+            if threading.current_thread() is self._thread:
+                raise UsageError(f"a blocking call of {self._name} on its own event loop would never return")
+            assert self._loop is not None
+            return self._loop
+
+    def _start(self) -> None:
+        started = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(started,), name=self._name, daemon=True)
+        self._thread.start()
+        started.wait()
+        # The thread is a daemon: without this the interpreter would end under open connections.
+        atexit.register(self.stop)
+
+    def _run(self, started: threading.Event) -> None:
+        asyncio.run(self._main(started))
+
+    async def _main(self, started: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._end = asyncio.Event()
+        started.set()
+        await self._end.wait()
+
+    def _finish(self) -> None:
+        assert self._end is not None
+        self._end.set()

@@ -1,0 +1,111 @@
+"""Errors that happen while nobody waits for an answer: who hears of them, and how often they are logged."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from kubeinformer.cache.delivery_thread import DeliveryThread
+from kubeinformer.clock import Clock
+from kubeinformer.errors import KubeInformerError
+
+_log = logging.getLogger("kubeinformer.errors")
+LOG_PAUSE = 30.0  # seconds between two log lines of the same error
+LONGEST_QUEUE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundError:
+    """Something went wrong behind the program's back, and something is done about it.
+
+    Attributes:
+        resource: The resource whose cache it touches, such as `pods`.
+        namespace: The namespace that is watched, None for all of them.
+        verb: What failed: an API verb (discover, list, watch), or handler, index, transform, decode.
+        status: The HTTP status, None where there was none.
+        error: The exception.
+        action: What is done about it, in words.
+        retry_in: The seconds until that is done, None where nothing is tried again.
+    """
+
+    resource: str
+    namespace: str | None
+    verb: str
+    status: int | None
+    error: BaseException
+    action: str
+    retry_in: float | None = None
+
+    def __str__(self) -> str:
+        where = f" in {self.namespace}" if self.namespace else ""
+        when = f" in {self.retry_in:.1f} s" if self.retry_in else ""
+        fault = f"{self.error}" or type(self.error).__name__
+        return f"{self.resource}{where}: {self.verb}: {fault}; {self.action}{when}"
+
+
+class _Waiting:
+    """The newest errors that `on_error` has not been told yet."""
+
+    def __init__(self) -> None:
+        self._errors: deque[BackgroundError] = deque(maxlen=LONGEST_QUEUE)
+
+    def put(self, errors: Iterable[BackgroundError]) -> None:
+        self._errors.extend(errors)
+
+    def take(self) -> BackgroundError | None:
+        return self._errors.popleft() if self._errors else None
+
+    def finished(self, error: BackgroundError) -> None:
+        pass
+
+    def clear(self) -> None:
+        self._errors.clear()
+
+    def __len__(self) -> int:
+        return len(self._errors)
+
+
+class ErrorReporter:
+    """Logs background errors, the same one at most every 30 s, and tells all of them to `on_error`.
+
+    Thread-safe. `on_error` is called on a thread of its own; where it is slower than the errors, only the newest
+    1,000 wait for it.
+    """
+
+    def __init__(self, clock: Clock, on_error: Callable[[BackgroundError], object] | None) -> None:
+        self._clock = clock
+        self._on_error = on_error
+        self._logged: dict[tuple[object, ...], tuple[float, int]] = {}  # when last, how many since
+        self._thread = DeliveryThread("kubeinformer-on-error", _Waiting(), self._tell)
+
+    def report(self, error: BackgroundError) -> None:
+        """Log an error and pass it on."""
+        self._log(error)
+        if self._on_error is not None:
+            self._thread.put((error,))
+
+    def close(self) -> DeliveryThread[BackgroundError]:
+        """Pass nothing on any more; return what a call may still be in flight on, to be joined."""
+        self._thread.close()
+        return self._thread
+
+    def _log(self, error: BackgroundError) -> None:
+        kind = (error.resource, error.namespace, error.verb, error.status, type(error.error))
+        now = self._clock.now()
+        last, unlogged = self._logged.get(kind, (float("-inf"), 0))
+        if now - last < LOG_PAUSE:
+            self._logged[kind] = (last, unlogged + 1)
+            return
+        self._logged[kind] = (now, 0)
+        again = f" ({unlogged} more like it since the last line)" if unlogged else ""
+        expected = isinstance(error.error, KubeInformerError)
+        _log.warning("%s%s", error, again, exc_info=None if expected else error.error)
+
+    def _tell(self, error: BackgroundError) -> None:
+        assert self._on_error is not None
+        try:
+            self._on_error(error)
+        except BaseException:  # noqa: BLE001  # user code must not end the thread
+            _log.exception("on_error raised")

@@ -1,0 +1,284 @@
+"""The factory: one connection and one informer per resource, shared by everybody who asks for the same.
+
+This is the life cycle, on one event loop; the faces (blocking, aio) are fronts of it. `informer`, `status` and
+`healthy` are plain calls from any thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+
+from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter
+from kubeinformer.cache.backoff import Backoff
+from kubeinformer.cache.delivery_thread import DeliveryThread
+from kubeinformer.cache.indexes import IndexFunction
+from kubeinformer.cache.informer import InformerOptions, SharedIndexInformer
+from kubeinformer.cache.informer_status import InformerStatus
+from kubeinformer.cache.list_watch import ListWatch
+from kubeinformer.cache.object_reader import Transform
+from kubeinformer.cache.processor import Registration
+from kubeinformer.client.client import Client
+from kubeinformer.client.config import Config
+from kubeinformer.client.discovery import Discovery
+from kubeinformer.client.list_watch import ResourceListWatch
+from kubeinformer.client.transport import Connection
+from kubeinformer.clock import Clock, SystemClock, deadline, sleep
+from kubeinformer.errors import CacheSyncTimeout, UsageError
+from kubeinformer.resources import parse_resource
+from kubeinformer.selectors import parse_field_selector, parse_label_selector
+
+_log = logging.getLogger("kubeinformer.factory")
+
+
+UserCode = Registration | DeliveryThread[BackgroundError]  # what may still run in user code after a stop
+
+
+class InformerFactory:
+    """Makes informers and runs them.
+
+    Args:
+        config: The server to talk to.
+        namespaces: The namespaces that its informers watch, where they do not say; None for all of them.
+        resync_period: Seconds between two replays of a cache to its handlers, where they do not say; 0 for none.
+        transform: Applied by its informers, where they do not say.
+        on_error: Called with each :class:`BackgroundError`, on a thread of its own.
+        clock: Time and chance.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        namespaces: Collection[str] | None = None,
+        resync_period: float = 0.0,
+        transform: Transform | None = None,
+        on_error: Callable[[BackgroundError], object] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.config = config
+        self._namespaces = namespaces
+        self._resync_period = resync_period
+        self._transform = transform
+        self._clock = clock or SystemClock()
+        self._reporter = ErrorReporter(self._clock, on_error)
+        self._lock = threading.Lock()
+        self._informers: dict[InformerOptions, SharedIndexInformer] = {}
+        self._tasks: dict[SharedIndexInformer, asyncio.Task[None]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+        self._connection: Connection | None = None
+        self._discovery: Discovery | None = None
+        self._stopped = False
+
+    # -- from any thread ----------------------------------------------------------------------------------------
+
+    def informer(
+        self,
+        resource: str,
+        *,
+        namespaces: Collection[str] | None = None,
+        label_selector: str | Mapping[str, str] | None = None,
+        field_selector: str | Mapping[str, str] | None = None,
+        indexers: Mapping[str, IndexFunction] | None = None,
+        transform: Transform | None = None,
+        metadata_only: bool = False,
+        strip_managed_fields: bool = False,
+    ) -> SharedIndexInformer:
+        """Return the informer for a resource; the faces' factories have the promises.
+
+        Raises:
+            ValueError: The resource or a selector is spelled wrong.
+            UsageError: The factory is stopped, or a second caller brings indexers of its own.
+        """
+        chosen = self._namespaces if namespaces is None else namespaces
+        options = InformerOptions(
+            parse_resource(resource),
+            None if chosen is None else _namespaces(chosen),
+            str(parse_label_selector(label_selector)),
+            parse_field_selector(field_selector),
+            metadata_only,
+            self._transform if transform is None else transform,
+            strip_managed_fields,
+        )
+        with self._lock:
+            if self._stopped:
+                raise UsageError("the factory is stopped")
+            known = self._informers.get(options)
+            if known is not None and indexers:
+                raise UsageError(
+                    f"{options.name}: this informer exists already; name its indexers at the first call"
+                )
+            if known is None:
+                self._warn_of_a_second_cache(options)
+                known = self._informers[options] = self._make(options, indexers or {})
+            return known
+
+    @property
+    def status(self) -> dict[str, InformerStatus]:
+        """How each informer is doing, by its name."""
+        return {informer.options.name: informer.status for informer in self.informers}
+
+    def healthy(self, max_age: float | None = None) -> bool:
+        """Return whether every informer is synced, and none stale for longer than `max_age` seconds.
+
+        Without `max_age` an informer counts as stale as soon as its watch is not open.
+        """
+        now = self._clock.time()
+        return all(
+            status.synced and (status.stale_since is None or now - status.stale_since <= (max_age or 0.0))
+            for status in self.status.values()
+        )
+
+    @property
+    def informers(self) -> list[SharedIndexInformer]:
+        """The informers, in the order of their making."""
+        with self._lock:
+            return list(self._informers.values())
+
+    def changed(self) -> None:
+        """Wake those who wait for a cache to sync."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
+
+    # -- on the loop --------------------------------------------------------------------------------------------
+
+    def connect(self) -> tuple[Connection, Discovery]:
+        """Return the connection and its discovery, made at the first call; no request is sent."""
+        if self._connection is None or self._discovery is None:
+            self._connection = Connection(self.config, self._clock)
+            self._discovery = Discovery(self._connection)
+        return self._connection, self._discovery
+
+    def client(self) -> Client:
+        """Return a client on the factory's connection."""
+        connection, discovery = self.connect()
+        return Client(connection=connection, discovery=discovery)
+
+    async def start(self) -> None:
+        """Start every informer that is not running yet.
+
+        Raises:
+            UsageError: The factory is stopped.
+        """
+        if self._stopped:
+            raise UsageError("the factory is stopped")
+        self._loop = asyncio.get_running_loop()
+        for informer in self.informers:
+            if informer not in self._tasks:
+                self._tasks[informer] = asyncio.create_task(self._keep_running(informer))
+
+    async def wait_for_cache_sync(self, timeout: float | None, *, handlers: bool) -> None:
+        """Wait until every started informer is synced, with `handlers` also every handler.
+
+        Raises:
+            CacheSyncTimeout: Some are not after `timeout` seconds; it names them and the reasons.
+            UsageError: Nothing was started, or the factory was stopped meanwhile.
+        """
+        if not self._tasks:
+            raise UsageError("nothing is started: call start() first")
+        try:
+            async with deadline(self._clock, timeout if timeout is not None else float("inf")):
+                while self._missing(handlers=handlers):
+                    await self._changed.wait()
+        except TimeoutError:
+            raise CacheSyncTimeout(timeout or 0.0, self._missing(handlers=handlers)) from None
+        if self._stopped:
+            raise UsageError("the factory was stopped")
+
+    async def stop_informer(self, informer: SharedIndexInformer) -> list[UserCode]:
+        """Stop one informer and forget it; return its registrations, to be joined."""
+        with self._lock:
+            self._informers.pop(informer.options, None)
+        task = self._tasks.pop(informer, None)
+        if task is not None:
+            await _cancel(task)
+        return [*informer.close()]
+
+    async def stop(self) -> list[UserCode]:
+        """Stop everything; return what user code may still be running in, to be joined."""
+        with self._lock:
+            self._stopped = True
+        running: list[UserCode] = []
+        for informer in self.informers:
+            running += informer.close()
+        tasks, self._tasks = self._tasks, {}
+        await _cancel(*tasks.values())
+        if self._connection is not None:
+            await self._connection.close()
+        self._wake()
+        running.append(self._reporter.close())
+        return running
+
+    async def _keep_running(self, informer: SharedIndexInformer) -> None:
+        """Run an informer; should it ever die, say so and run it again."""
+        backoff = Backoff()
+        while True:
+            try:
+                await informer.run(partial(self._list_watch, informer.options))
+            except Exception as error:  # noqa: BLE001  # a fault of ours must not end a cache
+                delay, backoff = backoff.step(self._clock.random())
+                name = str(informer.options.reference)
+                self._reporter.report(BackgroundError(name, None, "run", None, error, "restarting", delay))
+                await sleep(self._clock, delay)
+
+    def _list_watch(self, options: InformerOptions, namespace: str | None) -> ListWatch:
+        connection, discovery = self.connect()
+        return ResourceListWatch(
+            connection,
+            discovery,
+            options.reference,
+            namespace=namespace,
+            label_selector=options.label_selector,
+            field_selector=options.field_selector,
+            metadata_only=options.metadata_only,
+        )
+
+    def _missing(self, *, handlers: bool) -> dict[str, str]:
+        """Return what is not synced yet, and why."""
+        if self._stopped:
+            return {}
+        missing = {}
+        for informer in self._tasks:
+            if not informer.has_synced:
+                missing[informer.options.name] = informer.status.reason
+            elif handlers and not informer.handlers_have_synced:
+                missing[informer.options.name] = "its handlers have not worked through the first load"
+        return missing
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _make(self, options: InformerOptions, indexers: Mapping[str, IndexFunction]) -> SharedIndexInformer:
+        return SharedIndexInformer(
+            options,
+            indexers,
+            resync_period=self._resync_period,
+            clock=self._clock,
+            reporter=self._reporter,
+            on_change=self.changed,
+        )
+
+    def _warn_of_a_second_cache(self, options: InformerOptions) -> None:
+        others = [known.name for known in self._informers if known.reference == options.reference]
+        if others:
+            _log.warning("%s: another cache of the same resource exists: %s", options.name, ", ".join(others))
+
+
+def _namespaces(namespaces: Collection[str]) -> tuple[str, ...]:
+    if isinstance(namespaces, str):
+        namespaces = (namespaces,)
+    distinct = tuple(dict.fromkeys(namespaces))
+    if not distinct or not all(distinct):
+        raise ValueError("namespaces is empty, or names an empty one; leave it out to watch all of them")
+    return distinct
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

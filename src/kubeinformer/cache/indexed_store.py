@@ -1,0 +1,172 @@
+"""The local store: the objects, their indexes and the version they are of, changed together by one writer.
+
+A reader gets an :class:`Indexer` or a lister, which can only read; the store itself stays with the informer. Every
+write returns the notifications that follow from it: they come from the store's own difference, so nobody hears of
+the deletion of something that was never added.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
+
+from kubeinformer.cache.deltas import Changes, Delta, DeltaType, ReplacedAll
+from kubeinformer.cache.indexes import Indexers, Indexes, Values
+from kubeinformer.cache.notifications import Added, Deleted, Notification, Updated
+from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject
+from kubeinformer.resource_versions import is_older
+
+T = TypeVar("T")
+
+
+class IndexedStore:
+    """A keyed store of objects with secondary indexes.
+
+    Writes come from one thread; reads from any, each answered from one consistent state.
+    """
+
+    def __init__(self, indexers: Indexers) -> None:
+        self._indexers = indexers
+        self._lock = threading.Lock()
+        # The four below change together, under the lock.
+        self._objects: dict[str, KubernetesObject] = {}
+        self._values: dict[str, Values] = {}
+        self._indexes = Indexes(indexers.names)
+        self._versions: dict[str | None, str] = {}
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def read(self, question: Callable[[Mapping[str, KubernetesObject], Indexes], T]) -> T:
+        """Return the answer of `question` to the objects and their indexes, with the lock held: be quick."""
+        with self._lock:
+            return question(self._objects, self._indexes)
+
+    @property
+    def versions(self) -> dict[str | None, str]:
+        """The resourceVersion that each watched namespace (None: all of them) has reached."""
+        with self._lock:
+            return dict(self._versions)
+
+    def has_loaded(self, namespace: str | None) -> bool:
+        """Return whether the first load of a namespace is here; for None, whether any is."""
+        with self._lock:
+            versions = self._versions
+            return bool(versions) and (namespace is None or namespace in versions or None in versions)
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def apply(self, item: Changes | ReplacedAll) -> list[Notification]:
+        """Store what the queue brought and return what follows from it, in order."""
+        return self._replace(item) if isinstance(item, ReplacedAll) else self._change(item)
+
+    def _change(self, changes: Changes) -> list[Notification]:
+        notifications: list[Notification] = []
+        for delta in changes.deltas:
+            if delta.type is DeltaType.DELETED:
+                notifications += self._delete(delta)
+            else:
+                assert delta.object is not None
+                notifications += self._upsert(delta.key, delta.object)
+        with self._lock:
+            self._versions[changes.scope] = changes.version
+        return notifications
+
+    def _upsert(self, key: str, new: KubernetesObject) -> list[Notification]:
+        old = self._objects.get(key)
+        if old is not None and (
+            is_older(new.resource_version, old.resource_version) or _is_same_version(old, new)
+        ):
+            return []
+        self._put(key, new)
+        return _difference(old, new, initial=False)
+
+    def _delete(self, delta: Delta) -> list[Notification]:
+        old = self._objects.get(delta.key)
+        if old is None:
+            return []
+        last = delta.object
+        if last is not None and last.uid != old.uid:
+            if is_older(last.resource_version, old.resource_version):
+                return []  # it speaks of an earlier object of that name
+            last = None
+        self._put(delta.key, None)
+        return [Deleted(last or DeletedFinalStateUnknown.of(old))]
+
+    def _put(self, key: str, new: KubernetesObject | None) -> None:
+        values = () if new is None else self._indexers.values_of(new)
+        with self._lock:
+            if key in self._objects:
+                self._indexes.remove(key, self._values.pop(key))
+            if new is None:
+                del self._objects[key]
+                return
+            self._objects[key] = new
+            self._values[key] = values
+            self._indexes.insert(key, values)
+
+    def _replace(self, replaced: ReplacedAll) -> list[Notification]:
+        """Build the new content beside the old one, swap it in one move, and compare."""
+        before = self._objects
+        arrived = {new.key: new for new in replaced.objects}
+        kept = {
+            key: old for key, old in before.items() if key not in arrived and _survives(key, old, replaced)
+        }
+        gone = [old for key, old in before.items() if key not in arrived and key not in kept]
+        initial = replaced.scope not in self._versions
+        updated: list[Notification] = []
+        for key, new in arrived.items():
+            old = before.get(key)
+            if old is not None and _is_same_version(old, new):
+                kept[key] = old
+            else:
+                kept[key] = new
+                updated += _difference(old, new, initial=initial)
+        self._swap(kept, replaced)
+        return [*(Deleted(DeletedFinalStateUnknown.of(old)) for old in gone), *updated]
+
+    def _swap(self, objects: dict[str, KubernetesObject], replaced: ReplacedAll) -> None:
+        before = self._objects
+        values = {
+            key: self._values[key] if before.get(key) is kept else self._indexers.values_of(kept)
+            for key, kept in objects.items()
+        }
+        indexes = Indexes(self._indexers.names)
+        for key, own in values.items():
+            indexes.insert(key, own)
+        with self._lock:
+            self._objects, self._values, self._indexes = objects, values, indexes
+            self._versions[replaced.scope] = replaced.version
+
+    def check_invariants(self) -> None:
+        """Raise AssertionError where objects, values and indexes do not agree; for tests."""
+        with self._lock:
+            expected: dict[str, dict[Hashable, set[str]]] = {name: {} for name in self._indexers.names}
+            for key, kept in self._objects.items():
+                assert key == kept.key, f"{kept} under {key}"
+                for name, own in zip(self._indexers.names, self._values[key], strict=True):
+                    for value in own:
+                        expected[name].setdefault(value, set()).add(key)
+            assert self._values.keys() == self._objects.keys()
+            assert self._indexes.as_sets() == expected
+
+
+def _is_same_version(old: KubernetesObject, new: KubernetesObject) -> bool:
+    if old.uid != new.uid or old.resource_version != new.resource_version:
+        return False
+    return bool(new.resource_version) or old.raw == new.raw
+
+
+def _survives(key: str, old: KubernetesObject, replaced: ReplacedAll) -> bool:
+    """Return whether an object stays that the list does not show."""
+    if replaced.scope is not None and old.namespace != replaced.scope:
+        return True
+    return key in replaced.set_aside or not replaced.complete
+
+
+def _difference(old: KubernetesObject | None, new: KubernetesObject, *, initial: bool) -> list[Notification]:
+    if old is None:
+        return [Added(new, initial)]
+    if old.uid != new.uid:  # another object under the same name: two lives, not an update
+        return [Deleted(DeletedFinalStateUnknown.of(old)), Added(new, initial=False)]
+    return [Updated(old, new)]

@@ -1,0 +1,253 @@
+"""The informer: reflectors, queue, store and delivery of one resource, put together.
+
+One thing happens to the store at a time: `push` takes a reflector's findings through the queue into the store and
+tells the handlers, on the loop's thread. Everything else here may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter
+from kubeinformer.cache.coverage import Coverage
+from kubeinformer.cache.deltas import Item, Queue
+from kubeinformer.cache.handlers import Handlers, OnAdd, OnDelete, OnUpdate
+from kubeinformer.cache.indexed_store import IndexedStore
+from kubeinformer.cache.indexer import Indexer
+from kubeinformer.cache.indexes import Indexers, IndexFunction
+from kubeinformer.cache.informer_status import InformerStatus, combine
+from kubeinformer.cache.list_watch import ListWatch
+from kubeinformer.cache.lister import Lister
+from kubeinformer.cache.notifications import Updated
+from kubeinformer.cache.object_reader import ObjectReader, Transform
+from kubeinformer.cache.processor import Processor, Registration
+from kubeinformer.cache.real_fifo import RealFIFO
+from kubeinformer.cache.reflector import Reflector
+from kubeinformer.cache.resync import ResyncTimers
+from kubeinformer.clock import Clock
+from kubeinformer.object_bytes import RAW_BYTES
+from kubeinformer.objects import KubernetesObject
+from kubeinformer.resources import Resource, ResourceReference
+
+
+@dataclass(frozen=True, slots=True)
+class InformerOptions:
+    """What makes two requests for an informer the same one.
+
+    Attributes:
+        reference: The resource.
+        namespaces: The namespaces to watch, each once; None for all of them.
+        label_selector: In canonical form, "" for everything.
+        field_selector: In canonical form, "" for everything.
+        metadata_only: Whether the server is to send the metadata of the objects only.
+        transform: Applied to each object before anything sees it.
+        strip_managed_fields: Whether `metadata.managedFields` is dropped (before the transform).
+    """
+
+    reference: ResourceReference
+    namespaces: tuple[str, ...] | None = None
+    label_selector: str = ""
+    field_selector: str = ""
+    metadata_only: bool = False
+    transform: Transform | None = None
+    strip_managed_fields: bool = False
+
+    @property
+    def name(self) -> str:
+        """The resource and what narrows it, for messages."""
+        details = [
+            f"{name}={value}"
+            for name, value in (
+                ("namespaces", ",".join(self.namespaces or ())),
+                ("labels", self.label_selector),
+                ("fields", self.field_selector),
+            )
+            if value
+        ]
+        return f"{self.reference} ({' '.join(details)})" if details else str(self.reference)
+
+
+class SharedIndexInformer:
+    """One cache of one resource, for any number of handlers and readers.
+
+    Args:
+        options: What to watch.
+        indexers: Name to index function.
+        resync_period: Seconds between two replays of the cache to a handler that names no period; 0 for none.
+        clock: Time and chance.
+        reporter: Hears of background errors.
+        on_change: Called, on any thread, when `has_synced` of the informer or of a handler may have changed.
+    """
+
+    def __init__(
+        self,
+        options: InformerOptions,
+        indexers: Mapping[str, IndexFunction],
+        *,
+        resync_period: float,
+        clock: Clock,
+        reporter: ErrorReporter,
+        on_change: Callable[[], object],
+    ) -> None:
+        self.options = options
+        self._clock = clock
+        self._reporter = reporter
+        self._on_change = on_change
+        self._resync_period = resync_period
+        self._store = IndexedStore(Indexers(indexers, self._index_failed))
+        self._queue: Queue = RealFIFO()
+        self._processor = Processor()
+        self._resyncs = ResyncTimers(clock, self._replay)
+        self._resource: Resource | None = None
+        self._scopes: frozenset[str | None] | None = None  # what must be loaded; None until that is known
+        self._reflectors: tuple[Reflector, ...] = ()
+        self._coverage = Coverage(options.name, options.namespaces, self._store.has_loaded)
+        self.indexer = Indexer(self._store, self._coverage)
+        self.lister = Lister(self._store, self._coverage, str(options.reference))
+        self.has_synced = False
+
+    # -- what users call ----------------------------------------------------------------------------------------
+
+    def add_event_handler(
+        self,
+        on_add: OnAdd | None,
+        on_update: OnUpdate | None,
+        on_delete: OnDelete | None,
+        *,
+        resync_period: float | None,
+    ) -> Registration:
+        """Register handler functions; see the factories' informers for the promises."""
+        handlers = Handlers(on_add, on_update, on_delete)
+        period = self._resync_period if resync_period is None else resync_period
+        if period < 0:
+            raise ValueError(f"resync_period is negative: {period}")
+        registration = Registration(
+            f"{self.options.reference}-{handlers.name}",
+            handlers,
+            discard=self._discard,
+            on_synced=self._on_change,
+            on_fault=self._handler_failed,
+        )
+        self._processor.add(registration, self._present)
+        if period:
+            self._resyncs.add(registration, period)
+        self._on_change()
+        return registration
+
+    @property
+    def handlers_have_synced(self) -> bool:
+        """Whether every handler has worked through the first load."""
+        return self._processor.has_synced
+
+    @property
+    def resource_version(self) -> str | dict[str, str]:
+        """The version that the cache has reached, by namespace where several are watched; "" before that."""
+        versions = self._store.versions
+        if self._scopes is not None and len(self._scopes) > 1:
+            return {scope or "": version for scope, version in versions.items()}
+        return next(iter(versions.values()), "")
+
+    @property
+    def status(self) -> InformerStatus:
+        """How the informer is doing."""
+        statuses = [reflector.status for reflector in self._reflectors]
+        return combine(self.options.name, self.has_synced, self.resource_version, statuses)
+
+    # -- its life -----------------------------------------------------------------------------------------------
+
+    async def run(self, list_watch: Callable[[str | None], ListWatch]) -> None:
+        """Keep the cache current until cancelled.
+
+        Args:
+            list_watch: Returns the connection for a namespace, or for all (None).
+        """
+        self._reflectors = ()
+        self._resource = None
+        with self._resyncs:
+            async with asyncio.TaskGroup() as tasks:
+                self._start_reflectors = partial(self._start, tasks, list_watch)
+                # The first finds out whether the resource has namespaces at all; the others follow then.
+                self._start_reflectors(self._requested[:1])
+
+    @property
+    def _requested(self) -> tuple[str | None, ...]:
+        return self.options.namespaces or (None,)
+
+    def _start(
+        self,
+        tasks: asyncio.TaskGroup,
+        list_watch: Callable[[str | None], ListWatch],
+        scopes: tuple[str | None, ...],
+    ) -> None:
+        for scope in scopes:
+            reflector = Reflector(
+                list_watch(scope), self, self._clock, scope=scope, name=str(self.options.reference)
+            )
+            self._reflectors = (*self._reflectors, reflector)
+            tasks.create_task(reflector.run())
+
+    def close(self) -> list[Registration]:
+        """Let no further handler call begin, and return the registrations, to be joined."""
+        return list(self._processor.close())
+
+    # -- the reflectors' sink -----------------------------------------------------------------------------------
+
+    def resolved(self, resource: Resource) -> ObjectReader:
+        """Learn what the resource is; called by the reflectors."""
+        if self._resource is None:
+            self._settle_scopes(resource)
+        self._resource = resource
+        options = self.options
+        return ObjectReader(resource, RAW_BYTES, options.transform, options.strip_managed_fields)
+
+    def _settle_scopes(self, resource: Resource) -> None:
+        if resource.namespaced or self.options.namespaces is None:
+            self._scopes = frozenset(self._requested)
+            self._start_reflectors(self._requested[1:])
+            return
+        # Its objects live in no namespace: the one watch that runs already covers them.
+        self._reflectors[0].scope = None
+        self._scopes = frozenset((None,))
+        self._coverage.cover_everything()
+
+    def push(self, item: Item) -> None:
+        """Take in what a reflector found: into the store, then to the handlers."""
+        self._queue.push(item)
+        while self._queue:
+            with self._processor.lock:
+                self._processor.distribute(self._store.apply(self._queue.pop()))
+        if not self.has_synced and self._scopes is not None and self._scopes <= self._store.versions.keys():
+            self.has_synced = True
+            self._processor.cache_synced()
+            self._on_change()
+
+    def report(self, error: BackgroundError) -> None:
+        """Pass a background error on."""
+        self._reporter.report(error)
+
+    # -- odds and ends ------------------------------------------------------------------------------------------
+
+    def _present(self) -> list[KubernetesObject]:
+        return self._store.read(lambda objects, _: list(objects.values()))
+
+    def _discard(self, registration: Registration) -> None:
+        self._processor.discard(registration)
+        self._resyncs.discard(registration)
+
+    def _replay(self, registration: Registration) -> None:
+        with self._processor.lock:
+            if registration.has_synced:
+                registration.put([Updated(present, present) for present in self._present()])
+
+    def _index_failed(self, name: str, indexed: KubernetesObject, error: Exception) -> None:
+        self._report("index", error, f"{indexed.key} is not in index {name!r}")
+
+    def _handler_failed(self, registration: Registration, error: BaseException) -> None:
+        self._report("handler", error, f"{registration.name} goes on with the next change")
+
+    def _report(self, verb: str, error: BaseException, action: str) -> None:
+        name = self._resource.group_resource if self._resource else str(self.options.reference)
+        self._reporter.report(BackgroundError(name, None, verb, None, error, action))

@@ -1,0 +1,32 @@
+"""What one reflector says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubeinformer.cache.background_errors import BackgroundError
+
+
+@dataclass(frozen=True, slots=True)
+class ReflectorStatus:
+    """How one list and watch is doing. Times are seconds since 1970.
+
+    Attributes:
+        state: What it is at: resolving, listing, probing, opening, watching, waiting.
+        synced: Whether the first load was stored.
+        stale_since: Since when changes may be missed (the watch is not open); None while it is open.
+        last_contact: When the server last sent something.
+        last_error: The last error, also after it was overcome.
+        lists: How many lists were begun.
+        watches: How many watches were requested.
+        set_aside: How many objects could not be read.
+    """
+
+    state: str = "resolving"
+    synced: bool = False
+    stale_since: float | None = None
+    last_contact: float | None = None
+    last_error: BackgroundError | None = None
+    lists: int = 0
+    watches: int = 0
+    set_aside: int = 0
