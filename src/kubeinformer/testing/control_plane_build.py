@@ -1,0 +1,243 @@
+"""Find etcd and kube-apiserver, or build them once: `python -m kubeinformer.testing.control_plane_build`.
+
+They are built from pinned Go modules (`control_plane_module/`) into a cache folder of the user, which takes 4 to 9
+minutes on two cores, so it is a step of its own that no test waits for. A program without Go sets
+`KUBEBUILDER_ASSETS` to a folder that has both, as for controller-runtime's envtest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kubeinformer.testing.processes import ControlPlaneError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
+ETCD, API_SERVER = "etcd", "kube-apiserver"
+_PACKAGES = {ETCD: "go.etcd.io/etcd/server/v3", API_SERVER: "k8s.io/kubernetes/cmd/kube-apiserver"}
+_PROGRESS_SECONDS = 15.0
+_BUILD_COMMAND = "`make control-plane` (`python -m kubeinformer.testing.control_plane_build`)"
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """The two programs.
+
+    Attributes:
+        etcd: Path of etcd.
+        api_server: Path of kube-apiserver.
+    """
+
+    etcd: Path
+    api_server: Path
+
+
+@dataclass(frozen=True, slots=True)
+class GoModule:
+    """The pinned Go module that both programs are built from.
+
+    Attributes:
+        go_mod: The text of its go.mod.
+        go_sum: The text of its go.sum.
+    """
+
+    go_mod: str
+    go_sum: str
+
+    @classmethod
+    def packaged(cls) -> GoModule:
+        """Read the module that comes with this package."""
+        folder = files("kubeinformer.testing") / "control_plane_module"
+        return cls((folder / "go.mod").read_text(), (folder / "go.sum").read_text())
+
+    @property
+    def go_version(self) -> str:
+        """The oldest Go that builds it, such as `1.26.0`."""
+        return self._pinned(r"go (\S+)")
+
+    @property
+    def kubernetes_version(self) -> str:
+        """The Kubernetes release, such as `v1.37.2`."""
+        return self._pinned(r"\s*k8s\.io/kubernetes (v\S+).*")
+
+    def _pinned(self, pattern: str) -> str:
+        match = re.search(f"^{pattern}$", self.go_mod, re.MULTILINE)
+        assert match is not None
+        return match[1]
+
+    @property
+    def linker_flags(self) -> str:
+        """What makes the API server say its version, as a release build does."""
+        version = self.kubernetes_version
+        major, minor, _ = version.removeprefix("v").split(".", 2)
+        facts = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+        return "-s -w " + " ".join(
+            f"-X k8s.io/component-base/version.{name}={fact}" for name, fact in facts.items()
+        )
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where its programs are kept: a folder for each content and kind of machine, so none is ever stale."""
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        content = "\n".join((self.go_mod, self.go_sum, self.linker_flags, sys.platform, platform.machine()))
+        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+        return Path(base) / "kubeinformer" / "control-plane" / f"{self.kubernetes_version}-{digest}"
+
+
+def find_binaries() -> Binaries:
+    """Return the programs in `KUBEBUILDER_ASSETS`, or those that were built.
+
+    Raises:
+        ControlPlaneError: They are not there; the message says how to get them.
+    """
+    if assets := os.environ.get(ASSETS_VARIABLE):
+        if (found := _binaries_in(Path(assets))) is None:
+            raise ControlPlaneError(f"{ASSETS_VARIABLE}={assets} lacks {ETCD} or {API_SERVER}")
+        return found
+    folder = GoModule.packaged().cache_folder
+    if (built := _binaries_in(folder)) is None:
+        raise ControlPlaneError(
+            f"no etcd and kube-apiserver in {folder}: run {_BUILD_COMMAND} once, "
+            f"or set {ASSETS_VARIABLE} to a folder that has both"
+        )
+    return built
+
+
+def _binaries_in(folder: Path) -> Binaries | None:
+    binaries = Binaries(folder / ETCD, folder / API_SERVER)
+    complete = all(os.access(path, os.X_OK) for path in (binaries.etcd, binaries.api_server))
+    return binaries if complete else None
+
+
+def build(report: Callable[[str], None]) -> Binaries:
+    """Build both programs, unless they are there; a build under way elsewhere is waited for, not repeated.
+
+    They appear in the cache folder together and complete, by one rename.
+
+    Args:
+        report: Called with lines of progress, at least every 15 s.
+
+    Raises:
+        ControlPlaneError: Go is missing or too old, or the build failed; the message has Go's last lines.
+    """
+    module = GoModule.packaged()
+    folder = module.cache_folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.with_name(f"{folder.name}.lock"), report):
+        if (built := _binaries_in(folder)) is not None:
+            return built
+        _build_into(folder, module, report)
+    return Binaries(folder / ETCD, folder / API_SERVER)
+
+
+@contextlib.contextmanager
+def _locked(path: Path, report: Callable[[str], None]) -> Iterator[None]:
+    """Hold a lock that the kernel takes back if this process dies."""
+    import fcntl  # POSIX only, where the rest of this module can be imported anywhere
+
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report("another build is under way, waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build_into(folder: Path, module: GoModule, report: Callable[[str], None]) -> None:
+    prefix = f"{folder.name}.building-"
+    for abandoned in (folder, *folder.parent.glob(f"{prefix}*")):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    workplace = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+    try:
+        (workplace / "bin").mkdir()
+        (workplace / "go.mod").write_text(module.go_mod)
+        (workplace / "go.sum").write_text(module.go_sum)
+        for name, package in _PACKAGES.items():
+            _go_build(module, package, workplace, f"bin/{name}", report)
+        (workplace / "bin").rename(folder)
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _go_build(
+    module: GoModule, package: str, workplace: Path, output: str, report: Callable[[str], None]
+) -> None:
+    command = ["go", "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false"]
+    command += ["-ldflags", module.linker_flags, "-o", output, package]
+    environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off"}
+    log = workplace / "build.log"
+    try:
+        with log.open("wb") as sink:
+            process = subprocess.Popen(  # noqa: S603 - every word of it is written above
+                command, cwd=workplace, env=environment, stdout=sink, stderr=sink
+            )
+    except FileNotFoundError:
+        raise ControlPlaneError(f"Go is not installed; {_needs(module)}") from None
+    if exit_code := _wait_with_progress(process, package, log, report):
+        last_lines = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+        raise ControlPlaneError(f"go build {package} ended with {exit_code}; {_needs(module)}\n{last_lines}")
+    report(f"built {package}")
+
+
+def _needs(module: GoModule) -> str:
+    return f"Go {module.go_version} or newer is needed, or {ASSETS_VARIABLE}=<folder with {ETCD} and {API_SERVER}>"
+
+
+def _wait_with_progress(
+    process: subprocess.Popen[bytes], package: str, log: Path, report: Callable[[str], None]
+) -> int:
+    started = time.monotonic()
+    report(f"building {package}")
+    with process:
+        try:
+            while True:
+                try:
+                    return process.wait(_PROGRESS_SECONDS)
+                except subprocess.TimeoutExpired:
+                    report(f"building {package}: {time.monotonic() - started:.0f} s, {_progress(log)}")
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _progress(log: Path) -> str:
+    """Say how far Go is: it names each module that it downloads ("go: ...") and each package that it compiles."""
+    lines = log.read_text(errors="replace").splitlines()
+    downloads = sum(line.startswith("go: ") for line in lines)
+    return f"{downloads} modules downloaded, {len(lines) - downloads} packages compiled"
+
+
+def main() -> int:
+    """Make sure that both programs are there; return the exit code of the command."""
+
+    def report(line: str) -> None:
+        sys.stdout.write(f"control plane: {line}\n")
+        sys.stdout.flush()
+
+    try:
+        binaries = find_binaries() if os.environ.get(ASSETS_VARIABLE) else build(report)
+    except ControlPlaneError as error:
+        report(str(error))
+        return 1
+    report(f"ready in {binaries.etcd.parent}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
