@@ -11,7 +11,8 @@ import pytest
 
 from kubeinformer.testing import control_plane_build
 from kubeinformer.testing.control_plane import ControlPlane
-from kubeinformer.testing.control_plane_build import GoModule, build, find_binaries, main
+from kubeinformer.testing.control_plane_binaries import GoModule, find_binaries
+from kubeinformer.testing.control_plane_build import build, main
 from kubeinformer.testing.processes import ControlPlaneError
 
 COMPILES = """
@@ -79,12 +80,19 @@ def test_two_builds_at_once_do_not_collide(toolchain: Toolchain) -> None:
         assert first.stdin is not None
         assert first.stdout is not None
         assert "building go.etcd.io/etcd" in first.stdout.readline()
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as second:
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as second:
             assert second.stdout is not None
             assert "another build is under way" in second.stdout.readline()
             first.communicate("compiled\ncompiled\n")
-            second.communicate()
+            _, complaints = second.communicate()
     assert (first.returncode, second.returncode) == (0, 0)
+    assert complaints == ""
     assert len(toolchain.calls) == 2
     assert ControlPlane.available()
 

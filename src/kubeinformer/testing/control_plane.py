@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from kubeinformer.testing import control_plane_objects, control_plane_users
-from kubeinformer.testing.control_plane_build import find_binaries
+from kubeinformer.testing.control_plane_binaries import find_binaries
 from kubeinformer.testing.control_plane_servers import PortTaken, Servers
 from kubeinformer.testing.processes import ControlPlaneError
 

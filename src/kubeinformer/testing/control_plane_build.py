@@ -1,127 +1,38 @@
-"""Find etcd and kube-apiserver, or build them once: `python -m kubeinformer.testing.control_plane_build`.
+"""Build etcd and kube-apiserver once: `python -m kubeinformer.testing.control_plane_build`.
 
 They are built from pinned Go modules (`control_plane_module/`) into a cache folder of the user, which takes 4 to 9
-minutes on two cores, so it is a step of its own that no test waits for. A program without Go sets
-`KUBEBUILDER_ASSETS` to a folder that has both, as for controller-runtime's envtest.
+minutes on two cores, so it is a step of its own that no test waits for. With `KUBEBUILDER_ASSETS` set there is nothing
+to build. No other module imports this one: it is a command.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import platform
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kubeinformer.testing.control_plane_binaries import (
+    API_SERVER,
+    ASSETS_VARIABLE,
+    ETCD,
+    Binaries,
+    GoModule,
+    binaries_in,
+    find_binaries,
+)
 from kubeinformer.testing.processes import ControlPlaneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
-ETCD, API_SERVER = "etcd", "kube-apiserver"
 _PACKAGES = {ETCD: "go.etcd.io/etcd/server/v3", API_SERVER: "k8s.io/kubernetes/cmd/kube-apiserver"}
 _PROGRESS_SECONDS = 15.0
-_BUILD_COMMAND = "`make control-plane` (`python -m kubeinformer.testing.control_plane_build`)"
-
-
-@dataclass(frozen=True, slots=True)
-class Binaries:
-    """The two programs.
-
-    Attributes:
-        etcd: Path of etcd.
-        api_server: Path of kube-apiserver.
-    """
-
-    etcd: Path
-    api_server: Path
-
-
-@dataclass(frozen=True, slots=True)
-class GoModule:
-    """The pinned Go module that both programs are built from.
-
-    Attributes:
-        go_mod: The text of its go.mod.
-        go_sum: The text of its go.sum.
-    """
-
-    go_mod: str
-    go_sum: str
-
-    @classmethod
-    def packaged(cls) -> GoModule:
-        """Read the module that comes with this package."""
-        folder = files("kubeinformer.testing") / "control_plane_module"
-        return cls((folder / "go.mod").read_text(), (folder / "go.sum").read_text())
-
-    @property
-    def go_version(self) -> str:
-        """The oldest Go that builds it, such as `1.26.0`."""
-        return self._pinned(r"go (\S+)")
-
-    @property
-    def kubernetes_version(self) -> str:
-        """The Kubernetes release, such as `v1.37.2`."""
-        return self._pinned(r"\s*k8s\.io/kubernetes (v\S+).*")
-
-    def _pinned(self, pattern: str) -> str:
-        match = re.search(f"^{pattern}$", self.go_mod, re.MULTILINE)
-        assert match is not None
-        return match[1]
-
-    @property
-    def linker_flags(self) -> str:
-        """What makes the API server say its version, as a release build does."""
-        version = self.kubernetes_version
-        major, minor, _ = version.removeprefix("v").split(".", 2)
-        facts = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-        return "-s -w " + " ".join(
-            f"-X k8s.io/component-base/version.{name}={fact}" for name, fact in facts.items()
-        )
-
-    @property
-    def cache_folder(self) -> Path:
-        """Where its programs are kept: a folder for each content and kind of machine, so none is ever stale."""
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        content = "\n".join((self.go_mod, self.go_sum, self.linker_flags, sys.platform, platform.machine()))
-        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-        return Path(base) / "kubeinformer" / "control-plane" / f"{self.kubernetes_version}-{digest}"
-
-
-def find_binaries() -> Binaries:
-    """Return the programs in `KUBEBUILDER_ASSETS`, or those that were built.
-
-    Raises:
-        ControlPlaneError: They are not there; the message says how to get them.
-    """
-    if assets := os.environ.get(ASSETS_VARIABLE):
-        if (found := _binaries_in(Path(assets))) is None:
-            raise ControlPlaneError(f"{ASSETS_VARIABLE}={assets} lacks {ETCD} or {API_SERVER}")
-        return found
-    folder = GoModule.packaged().cache_folder
-    if (built := _binaries_in(folder)) is None:
-        raise ControlPlaneError(
-            f"no etcd and kube-apiserver in {folder}: run {_BUILD_COMMAND} once, "
-            f"or set {ASSETS_VARIABLE} to a folder that has both"
-        )
-    return built
-
-
-def _binaries_in(folder: Path) -> Binaries | None:
-    binaries = Binaries(folder / ETCD, folder / API_SERVER)
-    complete = all(os.access(path, os.X_OK) for path in (binaries.etcd, binaries.api_server))
-    return binaries if complete else None
 
 
 def build(report: Callable[[str], None]) -> Binaries:
@@ -139,7 +50,7 @@ def build(report: Callable[[str], None]) -> Binaries:
     folder = module.cache_folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_name(f"{folder.name}.lock"), report):
-        if (built := _binaries_in(folder)) is not None:
+        if (built := binaries_in(folder)) is not None:
             return built
         _build_into(folder, module, report)
     return Binaries(folder / ETCD, folder / API_SERVER)
