@@ -279,6 +279,8 @@ def _garbled(memory: Memory, arrived: inputs.Garbled, moment: Moment) -> Step:
 def _error_event(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
     if isinstance(arrived.error, StatusError) and arrived.error.reason == "StoreReadError":
         return _relist(memory, arrived.error, moment)
+    if moment.now - memory.stream.opened_at >= SHORT_WATCH:
+        memory = replace(memory, tries=0)  # it could be opened
     return _watch_failed(memory, arrived.error, moment)
 
 
@@ -297,6 +299,7 @@ def _ended(memory: Memory, arrived: inputs.Ended, moment: Moment) -> Step:
             return _try_again(memory, State.OPENING, error, moment)
         delay, _ = Backoff().step(moment.random)  # it moves on: no growing delay, but a pause
         return State.WAITING, replace(memory, then=State.OPENING), (CloseStream(), Wait(delay))
+    memory = replace(memory, tries=0)
     if memory.silent_ends >= SILENT_ENDS:
         return _probe(memory, CloseStream())
     return _open(memory, moment, CloseStream())
