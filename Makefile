@@ -5,7 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint types layers wheel control-plane clean
+.PHONY: help demo test lint types layers wheel control-plane clean
+
+help:  ## What can be made
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -19,18 +22,23 @@ demo: $(INSTALLED)  ## The introduction, on the embedded API server, or on a clu
 control-plane: $(INSTALLED)  ## Build etcd and kube-apiserver once (4 to 9 minutes the first time)
 	$(BIN)/python -m kubeinformer.testing.control_plane_build
 
-test: control-plane  ## Everything: unit, HTTP, real control plane
+test: control-plane  ## Everything: unit, HTTP, real control plane; some of it: make test ARGS="-k selectors"
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(INSTALLED)
+lint: $(INSTALLED)  ## Style and common mistakes (ruff)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(INSTALLED)
+types: $(INSTALLED)  ## Types, strictly (mypy)
 	$(BIN)/mypy
 
-layers: $(INSTALLED)
-	$(BIN)/lint-imports
+layers: $(INSTALLED)  ## Which module may import which (import-linter)
+	$(BIN)/lint-imports --no-cache
 
-clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+wheel: $(INSTALLED)  ## Build dist/*.whl, and try it in an environment that has nothing else
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python scripts/check_wheel.py dist/*.whl
+
+clean:  ## Remove what the targets above made, except the control plane
+	rm -rf $(VENV) build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache
