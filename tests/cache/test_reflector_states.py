@@ -74,7 +74,9 @@ EXAMPLES: dict[type[Any], list[Input]] = {
 MEMORIES = [
     Memory(),
     Memory(version="5", loaded=True, healthy_since=0.0, listed_at=0.0, stream=Stream(0.0, 300, "5", 0.0)),
-    Memory(version="5", loaded=True, then=State.LISTING, tries=2, paging=True, silent_ends=1, from_cache=False),
+    Memory(
+        version="5", loaded=True, then=State.LISTING, tries=2, paging=True, silent_ends=1, from_cache=False
+    ),
     Memory(version="5", loaded=True, then=State.OPENING, repair_at=3.0, paging=True, unpaged=True),
     Memory(version="5", then=State.PROBING, stream=Stream(999.5, 300, "4", 999.5, has_bookmarks=True)),
 ]

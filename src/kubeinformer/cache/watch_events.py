@@ -89,7 +89,7 @@ class EventReader:
         if prefix is None or not plain or b'},"object":' in line:
             return self._read_slowly(line)
         raw = line[len(prefix) : -1]
-        return self._change(_TYPES[event.type], self._reader.read_decoded(event.object, raw))
+        return self._changed(_TYPES[event.type], self._reader.read_decoded(event.object, raw))
 
     def _read_slowly(self, line: bytes) -> _Change | StreamInput:
         resource = self._reader.resource.group_resource
@@ -99,7 +99,7 @@ class EventReader:
             return self._set_aside_line(line, error)
         raw = bytes(event.object)
         if event.type in _TYPES:
-            return self._changed(_TYPES[event.type], raw)
+            return self._changed(_TYPES[event.type], self._reader.read(raw))
         if event.type == "BOOKMARK":
             return self._bookmark(raw)
         if event.type == "ERROR" or (event.type is None and event.kind == "Status"):
@@ -107,8 +107,7 @@ class EventReader:
             return inputs.Failed(error_from_status(body, verb="watch", resource=resource))
         return self._garbled("an event of unknown type" if event.type else "a line that is no event")
 
-    def _changed(self, delta_type: DeltaType, raw: bytes) -> _Change | StreamInput:
-        read = self._reader.read(raw)
+    def _changed(self, delta_type: DeltaType, read: KubernetesObject | Aside) -> _Change | StreamInput:
         if isinstance(read, Aside) and (read.identity is None or not read.identity.name):
             return self._garbled(str(read.error))
         return self._change(delta_type, read)
