@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from kubeinformer.cache.background_errors import BackgroundError
 from kubeinformer.cache.deltas import Changes, Item
@@ -14,6 +14,7 @@ from kubeinformer.cache.object_reader import ObjectReader, Transform
 from kubeinformer.object_bytes import RAW_BYTES
 from kubeinformer.resources import Resource
 
+T = TypeVar("T")
 PODS = Resource("", "v1", "pods", "Pod", verbs=("get", "list", "watch"))
 NODES = Resource("", "v1", "nodes", "Node", namespaced=False, verbs=("get", "list", "watch"))
 
@@ -124,7 +125,7 @@ class ScriptedServer:
         return self.streams[-1]
 
 
-def _next(answers: deque[Any]) -> Any:
+def _next(answers: deque[T | Exception]) -> T:
     answer = answers.popleft() if len(answers) > 1 else answers[0]
     if isinstance(answer, Exception):
         raise answer
