@@ -271,6 +271,7 @@ def test_a_namespace_that_is_forbidden_keeps_the_cache_unsynced() -> None:
 def test_a_resource_without_namespaces_is_watched_once() -> None:
     """Case C37: nodes are listed once, whatever namespaces the factory is for."""
     metadata = {"name": "n", "uid": "u", "resourceVersion": "1"}
+    metadata = {"name": "n", "uid": "u", "resourceVersion": "1"}
     node = {"kind": "Node", "apiVersion": "v1", "metadata": metadata}
     server = ScriptedServer(listed("5", node), resource=NODES)
     stage = Stage({"one": server, "two": ScriptedServer()}, resource="nodes", namespaces=("one", "two"))
@@ -278,9 +279,7 @@ def test_a_resource_without_namespaces_is_watched_once() -> None:
     async def scene() -> None:
         assert stage.informer.lister.get("n").kind == "Node"
         assert stage.informer.resource_version == "5"
-        server.stream.send(
-            event("DELETED", {**node, "metadata": {**node["metadata"], "resourceVersion": "8"}})
-        )  # type: ignore[dict-item]
+        server.stream.send(event("DELETED", {**node, "metadata": {**metadata, "resourceVersion": "8"}}))
         await stage.clock.advance_async()
         assert len(stage.informer.lister) == 0
         assert stage.informer.resource_version == "8"
