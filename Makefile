@@ -33,7 +33,7 @@ types: $(INSTALLED)  ## Types, strictly (mypy)
 	$(BIN)/mypy
 
 layers: $(INSTALLED)  ## Which module may import which (import-linter)
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 
 wheel: $(INSTALLED)  ## Build dist/*.whl, and try it in an environment that has nothing else
 	rm -rf dist

@@ -82,7 +82,7 @@ def package(project: Path, repository: Path) -> Path:
 
 def test_layers_hold_in_the_package(package: Path, run: Run) -> None:
     """The package as it stands keeps all contracts, so what the next test sees is its own import."""
-    result = run("lint-imports", "--no-cache")
+    result = run("lint-imports", "--no-cache", "--no-logo")
     assert (result.returncode, " 0 broken" in result.stdout) == (0, True), result.stdout
 
 
@@ -108,7 +108,7 @@ def test_layers_stop_a_forbidden_import(
     """`lint-imports` names the contract that one more import breaks."""
     with (package / module).open("a") as file:
         file.write(f"\n{forbidden}\n")
-    result = run("lint-imports", "--no-cache")
+    result = run("lint-imports", "--no-cache", "--no-logo")
     output = " ".join(result.stdout.split())
     assert result.returncode == 1, output
     assert re.search(f"{contract}((?!KEPT|BROKEN).)* BROKEN", output), output

@@ -16,7 +16,7 @@ FORBIDDEN = {
     "work left open": r"\b(TOD[O]|FIXM[E]|XX[X])\b",
 }
 SWITCHED_OFF = re.compile(r"#\s*(?:type:\s*ignore|noqa)\b(?P<rest>.*)")
-REASON = re.compile(r"(?:\[[\w-]+\]|:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)\s*(?:#|-)\s*\w+")
+REASON = re.compile(r"(?:\[[\w, -]+\]|:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)\s*(?:#|-)\s*\w+")
 REAL_SLEEP = re.compile(r"\btime\.slee[p]\(|\basyncio\.slee[p]\((?!0\))")
 
 
@@ -91,7 +91,7 @@ def test_what_is_allowed_is_not_found() -> None:
     """Reasons, giving way to the loop, and addresses on servers are no faults."""
     text = (
         "f()  # no" + "qa: S603, S607 - fixed words\n"
-        "g()  # type: ig" + "nore[misc]  # it must fail\n"
+        "g()  # type: ig" + "nore[misc, arg-type]  # it must fail\n"
         "await asyncio.sleep(0)\n"
         "get('https://127.0.0.1/work/')\n"
     )
