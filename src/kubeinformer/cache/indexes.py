@@ -7,6 +7,7 @@ the lock (it runs user code) and remembered, so that what is taken out is what w
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any
 
 from kubeinformer.errors import UsageError
 from kubeinformer.objects import KubernetesObject
@@ -27,15 +28,20 @@ class Indexers:
 
     Args:
         functions: Name to function; `namespace` is there always.
-        on_fault: Called with the indexer's name, the object and the error when a function raises or returns
+        on_fault: Called with the indexer's name, the object and the exception when a function raises or returns
             something that is no iterable of hashable values; the object is then not in that index.
+
+    Raises:
+        UsageError: One of the functions is named `namespace`.
     """
 
     def __init__(
         self,
         functions: Mapping[str, IndexFunction],
-        on_fault: Callable[[str, KubernetesObject, Exception], object],
+        on_fault: Callable[[str, KubernetesObject, Any], object],
     ) -> None:
+        if NAMESPACE_INDEX in functions:
+            raise UsageError(f"every cache has the index {NAMESPACE_INDEX!r}; name yours otherwise")
         self._functions: dict[str, IndexFunction] = {NAMESPACE_INDEX: namespace_values, **functions}
         self._on_fault = on_fault
 
@@ -51,10 +57,10 @@ class Indexers:
     def _values(self, name: str, indexed: KubernetesObject) -> tuple[Hashable, ...]:
         try:
             values = self._functions[name](indexed)
-            if isinstance(values, str):  # a lone string is one value, not its letters
+            if isinstance(values, str | bytes):  # a lone string is one value, not its letters
                 values = (values,)
-            return tuple(dict.fromkeys(values or ()))
-        except Exception as error:  # noqa: BLE001  # user code: a fault costs this object's place in this index
+            return () if values is None else tuple(dict.fromkeys(values))
+        except BaseException as error:  # noqa: BLE001  # user code: it costs this object's place in this index
             self._on_fault(name, indexed, error)
             return ()
 
