@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-
 import pytest
+from tests.cache.reflector_stage import Stage, play
 from tests.cache.scripted_server import (
     PODS,
     Recorder,
     ScriptedServer,
     bookmark,
-    compact,
     event,
     listed,
     pod,
     status,
 )
 
-from kubeinformer.cache.reflector import Reflector
-from kubeinformer.errors import Expired, Forbidden, InvalidObject, NetworkError, StatusError
-from kubeinformer.testing.fake_clock import FakeClock
-
-
-class Stage:
-    """A reflector on a fake clock, between a scripted server and a recorder."""
-
-    def __init__(self, server: ScriptedServer, recorder: Recorder | None = None) -> None:
-        self.server = server
-        self.recorder = recorder or Recorder()
-        self.clock = FakeClock(random_value=0.0)
-        self.reflector = Reflector(server, self.recorder, self.clock, scope=None, name="pods")
-
-    async def pass_time(self, seconds: float = 0.0) -> None:
-        await self.clock.advance_async(seconds)
-
-
-def play(stage: Stage, scene: Callable[[Stage], Awaitable[None]]) -> None:
-    """Run the reflector while `scene` acts; it must end by cancellation, within the same turn of the loop."""
-
-    async def run() -> None:
-        task = asyncio.create_task(stage.reflector.run())
-        await stage.pass_time()
-        try:
-            await scene(stage)
-            assert not task.done()
-        finally:
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-        assert all(stream.closed for stream in stage.server.streams)
-        assert stage.clock.pending == 0
-
-    asyncio.run(run())
+from kubeinformer.errors import Expired, Forbidden, NetworkError, StatusError
 
 
 def test_one_list_and_one_watch_bring_everything() -> None:
@@ -165,72 +128,6 @@ def test_an_expired_version_is_answered_by_one_list(inside: bool, reason: str) -
     assert server.watched_from[-1] == "250"
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b'{"type":"ADDED","object":{"metad\n',
-        b"null\n",
-        b"[]\n",
-        b"<html>\n",
-        b'{"type":"SHRUNK","object":{"metadata":{"name":"x","resourceVersion":"6"}}}\n',
-        b'{"type":"ADDED","object":null}\n',
-        b'{"type":"ADDED","object":{"kind":"Pod"}}\n',
-        b'{"type":"MODIFIED","object":{"metadata":{"resourceVersion":"6"}}}\n',
-    ],
-)
-def test_a_line_that_is_no_event_costs_no_other(line: bytes) -> None:
-    """Cases C08 and C30: reported once, its neighbours get through at once, a list after the back-off makes up for it."""
-    server = ScriptedServer(
-        listed("5", pod("a", "4")), listed("9", pod("a", "4"), pod("b", "7"), pod("lost", "6"))
-    )
-    stage = Stage(server)
-
-    async def scene(stage: Stage) -> None:
-        await stage.pass_time(40.0)
-        stage.server.stream.send(line + event("ADDED", pod("b", "7")))
-        await stage.pass_time()
-        assert stage.recorder.told[-1] == "ADDED default/b"
-        assert len(server.asked("list")) == 1
-        await stage.pass_time(1.0)
-
-    play(stage, scene)
-    assert stage.recorder.told[-1] == "REPLACED 9: default/a default/b default/lost"
-    assert len(server.asked("list")) == 2
-    assert [error.verb for error in stage.recorder.errors] == ["watch"]
-
-
-def test_an_object_that_cannot_be_read_is_set_aside_and_is_not_gone() -> None:
-    """Decision 13: its neighbours get through, its key counts as present, it is reported and counted."""
-    bad = pod("bad", "4", metadata={"labels": {"a": 1}})
-    server = ScriptedServer(listed("5", pod("a", "3"), bad))
-    stage = Stage(server)
-
-    async def scene(stage: Stage) -> None:
-        stage.server.stream.send(event("MODIFIED", {**bad}) + event("ADDED", pod("b", "7")))
-        await stage.pass_time()
-
-    play(stage, scene)
-    replaced = stage.recorder.items[0]
-    assert replaced.set_aside == frozenset({"default/bad"})  # type: ignore[union-attr]  # the first is the list
-    assert stage.recorder.told == ["REPLACED 5: default/a", "ADDED default/b"]
-    assert stage.reflector.status.set_aside == 2
-    assert all(isinstance(error.error, InvalidObject) for error in stage.recorder.errors)
-
-
-def test_a_byte_that_is_no_text_costs_one_object() -> None:
-    """Case C06: an event with byte FF in a string is reported and skipped, and the stream goes on."""
-    stage = Stage(ScriptedServer(listed("5")))
-
-    async def scene(stage: Stage) -> None:
-        broken = event("ADDED", pod("a", "6", spec={"x": "?"})).replace(b"?", b"\xff")
-        stage.server.stream.send(broken + event("ADDED", pod("b", "7")))
-        await stage.pass_time()
-
-    play(stage, scene)
-    assert stage.recorder.told == ["REPLACED 5:", "ADDED default/b"]
-    assert "not UTF-8" in str(stage.recorder.errors[0].error)
-
-
 def test_events_arrive_however_they_are_split() -> None:
     """Case C06: byte by byte, with characters of two to four bytes, and blank lines between."""
     stage = Stage(ScriptedServer(listed("5")))
@@ -330,23 +227,6 @@ def test_status_says_since_when_it_is_stale_and_why() -> None:
         assert stage.reflector.status.last_error is not None
 
     play(stage, scene)
-
-
-@pytest.mark.parametrize(
-    "body", [b"null", b"[]", b"{}", b"", b"<html>", b'{"kind":"Pod"', compact(status(403, "Forbidden"))]
-)
-def test_a_body_that_is_no_list_is_an_error_and_leaves_the_store(body: bytes) -> None:
-    """Malformed, empty, HTML, or a Status in place of a list: reported, tried again, nothing handed on meanwhile."""
-    server = ScriptedServer(body, listed("5", pod("a", "1")))
-    stage = Stage(server)
-
-    async def scene(stage: Stage) -> None:
-        assert stage.recorder.told == []
-        await stage.pass_time(1.0)
-
-    play(stage, scene)
-    assert stage.recorder.told == ["REPLACED 5: default/a"]
-    assert len(stage.recorder.errors) == 1
 
 
 def test_an_exception_of_the_machinery_is_reported_and_survived() -> None:

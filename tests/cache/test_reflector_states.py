@@ -1,186 +1,38 @@
-"""The reflector's table: every pair of state and input, and the rules of the wire that it carries."""
+"""The rules of the wire that the reflector's table carries."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from kubeinformer.cache import reflector_effects as effects
-from kubeinformer.cache import reflector_inputs as inputs
-from kubeinformer.cache.reflector_effects import WAITING_EFFECTS, Effect
-from kubeinformer.cache.reflector_inputs import INPUTS, Input
-from kubeinformer.cache.reflector_memory import Memory, Moment, State, Stream
-from kubeinformer.cache.reflector_states import TRANSITIONS, Machine, UnexpectedInput
-from kubeinformer.errors import (
-    BadRequest,
-    Expired,
-    Forbidden,
-    InvalidResponse,
-    KubeInformerError,
-    NetworkError,
-    NotFound,
-    StatusError,
-    TooManyRequests,
-)
-
-EXPIRED = Expired(410, "Expired", "too old")
-GONE = NotFound(404, "ResourceNotFound", "no such resource")
-MISSING = NotFound(404, "NotFound", "not there")
-THROTTLED = TooManyRequests(429, "TooManyRequests", "slow down", retry_after=7.0)
-TOO_LARGE = StatusError(504, "Timeout", "Too large resource version: 9", causes=("ResourceVersionTooLarge",))
-BROKEN = StatusError(500, "InternalError", "boom")
-UNSAFE = StatusError(500, "StoreReadError", "corrupt")
-CUT = NetworkError("connection reset")
-ERRORS: list[KubeInformerError] = [
+from tests.cache.reflector_examples import (
+    BROKEN,
+    CUT,
     EXPIRED,
     GONE,
     MISSING,
     THROTTLED,
     TOO_LARGE,
-    BROKEN,
     UNSAFE,
-    CUT,
-    Forbidden(403, "Forbidden", "no"),
-    BadRequest(400, "BadRequest", "what"),
-    InvalidResponse("<html>"),
-]
+    only,
+    step,
+    watching,
+)
 
-EXAMPLES: dict[type[Any], list[Input]] = {
-    inputs.Resolved: [
-        inputs.Resolved(can_watch, from_cache, changed)
-        for can_watch in (True, False)
-        for from_cache in (True, False)
-        for changed in (True, False)
-    ],
-    inputs.Failed: [inputs.Failed(error) for error in ERRORS],
-    inputs.Page: [inputs.Page("token")],
-    inputs.Listed: [inputs.Listed("7"), inputs.Listed("")],
-    inputs.Probed: [inputs.Probed()],
-    inputs.Opened: [inputs.Opened()],
-    inputs.Received: [inputs.Received((), "8"), inputs.Received((), "")],
-    inputs.Bookmarked: [inputs.Bookmarked("9")],
-    inputs.Heard: [inputs.Heard()],
-    inputs.Garbled: [inputs.Garbled(InvalidResponse("garbled"))],
-    inputs.Ended: [inputs.Ended(None), inputs.Ended(CUT)],
-    inputs.TimedOut: [inputs.TimedOut()],
-    inputs.Due: [inputs.Due()],
-    inputs.Crashed: [inputs.Crashed(RuntimeError("bug"))],
-}
-
-MEMORIES = [
-    Memory(),
-    Memory(version="5", loaded=True, healthy_since=0.0, listed_at=0.0, stream=Stream(0.0, 300, "5", 0.0)),
-    Memory(
-        version="5", loaded=True, then=State.LISTING, tries=2, paging=True, silent_ends=1, from_cache=False
-    ),
-    Memory(version="5", loaded=True, then=State.OPENING, repair_at=3.0, paging=True, unpaged=True),
-    Memory(version="5", then=State.PROBING, stream=Stream(999.5, 300, "4", 999.5, has_bookmarks=True)),
-]
-
-
-def watching(now: float = 0.0, **changes: Any) -> Machine:
-    """Return a machine whose watch at version 5 was opened at `now`, long after its list."""
-    stream = Stream(now, 300, "5", now)
-    memory = Memory(version="5", loaded=True, healthy_since=now, listed_at=now - 1000, stream=stream)
-    return Machine(State.WATCHING, replace(memory, **changes))
-
-
-def step(machine: Machine, arrived: Input, now: float = 100.0, random: float = 0.0) -> tuple[Effect, ...]:
-    return machine.step(arrived, Moment(now, random))
-
-
-def only(done: tuple[Effect, ...], kind: type[Any]) -> Any:
-    """Return the one effect of a kind."""
-    (found,) = [effect for effect in done if isinstance(effect, kind)]
-    return found
-
-
-# -- the table itself -------------------------------------------------------------------------------------------
-
-
-def test_every_kind_of_input_has_examples() -> None:
-    """The tests below cover every input there is."""
-    assert set(EXAMPLES) == set(INPUTS)
-
-
-@pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("kind", INPUTS)
-@pytest.mark.parametrize("memory", MEMORIES)
-def test_every_pair_of_state_and_input_is_decided(state: State, kind: type[Any], memory: Memory) -> None:
-    """A pair leads to one of the states its row declares and waits for one thing; one without a row changes nothing."""
-    for arrived in EXAMPLES[kind]:
-        machine = Machine(state, memory)
-        row = TRANSITIONS.get((state, kind))
-        if row is None:
-            with pytest.raises(UnexpectedInput):
-                step(machine, arrived, 1000.0)
-            assert (machine.state, machine.memory) == (state, memory)
-            continue
-        done = step(machine, arrived, 1000.0)
-        assert machine.state in row.leads_to
-        assert [isinstance(effect, WAITING_EFFECTS) for effect in done] == [False] * (len(done) - 1) + [True]
-
-
-def test_every_state_a_row_declares_is_reached() -> None:
-    """The table promises no transition that cannot happen: the drawing of it would lie."""
-    for (state, kind), row in TRANSITIONS.items():
-        reached = set()
-        for memory in MEMORIES:
-            for then in State:
-                for arrived in EXAMPLES[kind]:
-                    machine = Machine(state, replace(memory, then=then))
-                    step(machine, arrived, 1000.0)
-                    reached.add(machine.state)
-        assert reached == row.leads_to, (state, kind)
-
-
-def test_every_state_can_be_left_by_a_crash() -> None:
-    """Whatever breaks, wherever: back off, then start over; nothing dies silently."""
-    for state in State:
-        machine = Machine(state, MEMORIES[1])
-        done = step(machine, inputs.Crashed(RuntimeError("bug")))
-        assert machine.state is State.WAITING
-        assert isinstance(only(done, effects.Report).error, RuntimeError)
-        assert isinstance(step(machine, inputs.Due())[-1], effects.Resolve)
-
-
-@given(st.lists(st.tuples(st.integers(0, 1000), st.floats(0, 50), st.floats(0, 0.999)), max_size=60))
-def test_no_sequence_of_faults_storms(choices: list[tuple[int, float, float]]) -> None:
-    """At most two attempts in the first second of any fault, and never a step without a wait for the server."""
-    machine = Machine()
-    machine.start()
-    now = 0.0
-    attempts: list[float] = []
-    done: tuple[Effect, ...] = (effects.Resolve(fresh=False),)
-    for choice, delay, random in choices:
-        kinds = [kind for (state, kind) in TRANSITIONS if state is machine.state]
-        examples = [example for kind in kinds for example in EXAMPLES[kind] if _is_fault(example)]
-        if isinstance(done[-1], effects.Wait):
-            now += done[-1].seconds
-            arrived: Input = inputs.Due()
-        elif examples:
-            arrived = examples[choice % len(examples)]
-        else:
-            arrived = EXAMPLES[kinds[choice % len(kinds)]][0]
-            now += delay
-        done = step(machine, arrived, now, random)
-        if isinstance(done[-1], effects.List | effects.OpenWatch | effects.Probe) and _begins(done[-1]):
-            attempts.append(now)
-    for first, _second, third in zip(attempts, attempts[1:], attempts[2:], strict=False):
-        assert third - first >= 0.79
-
-
-def _is_fault(example: Input) -> bool:
-    return isinstance(example, inputs.Failed | inputs.Ended | inputs.Crashed)
-
-
-def _begins(effect: Effect) -> bool:
-    return not isinstance(effect, effects.List) or effect.first
-
+from kubeinformer.cache import reflector_effects as effects
+from kubeinformer.cache import reflector_inputs as inputs
+from kubeinformer.cache.reflector_inputs import Input
+from kubeinformer.cache.reflector_memory import Memory, State
+from kubeinformer.cache.reflector_states import Machine
+from kubeinformer.errors import (
+    BadRequest,
+    InvalidResponse,
+    KubeInformerError,
+    StatusError,
+    TooManyRequests,
+)
 
 # -- lists ------------------------------------------------------------------------------------------------------
 
