@@ -28,9 +28,9 @@ class Coverage:
         self._namespaces = None
 
     def check(self, namespace: str | None = None) -> None:
-        """Raise NotSynced before the first load, NotCovered for a namespace that is not watched."""
+        """Raise NotSynced before the first load, NotCovered for a namespace that is not watched ("": any)."""
         if namespace and self._namespaces is not None and namespace not in self._namespaces:
             watched = ", ".join(sorted(self._namespaces))
             raise NotCovered(f"{self._name}: namespace {namespace!r} is not watched (only {watched})")
-        if not self._is_loaded(namespace):
+        if not self._is_loaded(namespace or None):
             raise NotSynced(f"{self._name}: nothing was loaded yet; call wait_for_cache_sync() first")

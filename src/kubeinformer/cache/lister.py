@@ -29,7 +29,7 @@ class Lister:
         """Return the objects, in no particular order.
 
         Args:
-            namespace: Only those of this namespace; None for all.
+            namespace: Only those of this namespace; None or "" for all.
             label_selector: Only those whose labels match: a selector in Kubernetes' grammar, or a dict of labels.
 
         Raises:
