@@ -82,16 +82,15 @@ class IndexedStore:
         return _difference(old, new, initial=False)
 
     def _delete(self, delta: Delta) -> list[Notification]:
-        old = self._objects.get(delta.key)
+        old, last = self._objects.get(delta.key), delta.object
         if old is None:
             return []
-        last = delta.object
-        if last is not None and last.uid != old.uid:
-            if is_older(last.resource_version, old.resource_version):
-                return []  # it speaks of an earlier object of that name
-            last = None
+        if last is not None and is_older(last.resource_version, old.resource_version):
+            return []  # it speaks of an earlier state, or of an earlier object of that name
+        if last is None or last.uid != old.uid:
+            last = DeletedFinalStateUnknown.of(old)
         self._put(delta.key, None)
-        return [Deleted(last or DeletedFinalStateUnknown.of(old))]
+        return [Deleted(last)]
 
     def _put(self, key: str, new: KubernetesObject | None) -> None:
         values = () if new is None else self._indexers.values_of(new)
