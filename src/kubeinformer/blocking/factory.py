@@ -24,7 +24,7 @@ from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.object_reader import Transform
 from kubeinformer.client.config import Config
-from kubeinformer.client.load_config import load_config
+from kubeinformer.client.loading import load_config
 
 _log = logging.getLogger("kubeinformer.factory")
 STOP_WAIT = 0.5  # seconds that stop waits for user code in flight
