@@ -27,10 +27,9 @@ class PendingNotifications:
 
     def put(self, notifications: Iterable[Notification]) -> None:
         """Append notifications."""
-        before = len(self._waiting)
-        self._waiting.extend(notifications)
-        for position in range(before, len(self._waiting)):
-            self._initial += _is_initial(self._waiting[position])
+        for notification in notifications:
+            self._waiting.append(notification)
+            self._initial += _is_initial(notification)
 
     def cache_synced(self) -> None:
         """Note that every notification of the first load was put in."""
