@@ -260,26 +260,29 @@ def decode_object(raw: bytes, resource: Resource, storage: ObjectBytes = RAW_BYT
     Raises:
         InvalidObject: It is not JSON, not UTF-8, nested too deeply, or its metadata is missing or misshapen.
     """
+    return make_object(decode_header(raw, resource), raw, resource, storage)
+
+
+def decode_header(raw: bytes, resource: Resource) -> Header:
+    """Return the header of the one object in `raw`, all of which was looked at and can be decoded later.
+
+    Raises:
+        InvalidObject: As `decode_object`.
+    """
     try:
         header = _decode_header(raw)
-        check_text(raw)
+        _check_text(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidObject(describe_fault(error), resource=resource.group_resource) from error
     if not header.metadata.name:
         raise InvalidObject("metadata.name is empty", resource=resource.group_resource)
-    return make_object(header, raw, resource, storage)
+    return header
 
 
 def make_object(header: Header, raw: bytes, resource: Resource, storage: ObjectBytes) -> KubernetesObject:
-    """Return the object whose header was decoded already; `raw` is known to be UTF-8."""
+    """Return the object whose header `decode_header` returned."""
     has_type = header.kind == resource.kind and header.api_version == resource.api_version
     return KubernetesObject(header.metadata, storage.store(raw), has_type, resource, storage)
-
-
-def check_text(raw: bytes) -> None:
-    """Raise UnicodeDecodeError where bytes are not UTF-8, which the decoder does not see in what it skips."""
-    if not raw.isascii():
-        raw.decode()
 
 
 def describe_fault(error: Exception) -> str:
@@ -289,6 +292,12 @@ def describe_fault(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
     return str(error)
+
+
+def _check_text(raw: bytes) -> None:
+    """Raise UnicodeDecodeError where bytes are not UTF-8, which the decoder does not see in what it skips."""
+    if not raw.isascii():
+        raw.decode()
 
 
 def _fields(source: KubernetesObject) -> tuple[Metadata, object, bool, Resource, ObjectBytes]:

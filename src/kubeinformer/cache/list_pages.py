@@ -65,17 +65,22 @@ def read_page(body: bytes, reader: ObjectReader) -> ListPage:
     return ListPage(objects, asides, metadata.resource_version or "", metadata.next_page or "")
 
 
-def _decode(body: bytes, resource: str) -> tuple[_List, list[bytes]]:
+def _split(body: bytes) -> tuple[_List, list[bytes]]:
     try:
         page = _decode_list(body)
-        # A copy each: a view would keep the whole page in memory as long as one of its objects lives.
-        items = [bytes(item) for item in page.items or ()]
-    except RecursionError as error:
+    except RecursionError:
         split = split_items(body)
         if split is None:
-            raise InvalidResponse(describe_fault(error), code=200, verb="list", resource=resource) from error
-        page, items = _decode_list(split[0]), split[1]
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise
+        return _decode_list(split[0]), split[1]
+    # A copy each: a view would keep the whole page in memory as long as one of its objects lives.
+    return page, [bytes(item) for item in page.items or ()]
+
+
+def _decode(body: bytes, resource: str) -> tuple[_List, list[bytes]]:
+    try:
+        page, items = _split(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         fault = describe_fault(error) if body.strip() else "the body is empty"
         raise InvalidResponse(f"not a list: {fault}", code=200, verb="list", resource=resource) from error
     if page.kind == "Status" and page.api_version == "v1":

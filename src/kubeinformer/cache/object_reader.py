@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -14,9 +17,7 @@ from kubeinformer.object_bytes import ObjectBytes
 from kubeinformer.objects import (
     Header,
     KubernetesObject,
-    check_text,
-    decode_object,
-    describe_fault,
+    decode_header,
     make_object,
 )
 from kubeinformer.resources import Resource
@@ -44,7 +45,7 @@ class ObjectReader:
         resource: What the objects are.
         storage: Where their bytes are kept.
         transform: User code that changes an object (a dict of its own) before anything sees it, or returns None
-            to keep it out of the cache.
+            to keep it out of the cache. The name and the namespace are not its to change.
         strip_managed_fields: Whether to drop `metadata.managedFields` before the transform.
     """
 
@@ -62,39 +63,56 @@ class ObjectReader:
     def read(self, raw: bytes) -> KubernetesObject | Aside:
         """Return the object in `raw`, or why it is set aside."""
         try:
-            read = decode_object(raw, self.resource, self._storage)
+            header = decode_header(raw, self.resource)
         except InvalidObject as error:
-            return self._aside(raw, error)
-        return read if self._transform is None else self._transformed(raw, self._transform)
+            return self.set_aside(raw, error)
+        return self.read_decoded(header, raw)
+
+    def set_aside(self, raw: bytes, error: InvalidObject) -> Aside:
+        """Return what is known of the object in `raw`, which `decode_header` refused with `error`."""
+        return self._aside(identify(raw), error.fault)
 
     def read_decoded(self, header: Header, raw: bytes) -> KubernetesObject | Aside:
-        """Return the object in `raw`, whose header was decoded already."""
-        if self._transform is not None or not header.metadata.name:
-            return self.read(raw)
+        """Return the object in `raw`, whose header `decode_header` returned."""
+        if self._transform is None:
+            return make_object(header, raw, self.resource, self._storage)
+        metadata = header.metadata
+        identity = Identity(metadata.namespace or "", metadata.name or "", metadata.resource_version or "")
         try:
-            check_text(raw)
-        except UnicodeDecodeError as error:
-            return self._aside(raw, InvalidObject(describe_fault(error)))
-        return make_object(header, raw, self.resource, self._storage)
+            kept = self._transform(self._as_dict(raw))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # user code: costs this object only
+            return self._aside(identity, f"the transform raised {_describe_raised(error)}")
+        return Aside(None, identity) if kept is None else self._transformed(identity, kept)
 
-    def _transformed(self, raw: bytes, transform: Transform) -> KubernetesObject | Aside:
+    def _transformed(self, identity: Identity, kept: object) -> KubernetesObject | Aside:
         try:
-            kept = transform(self._as_dict(raw))
-            if kept is None:
-                return Aside(None, identify(raw))
-            return decode_object(msgspec.json.encode(kept), self.resource, self._storage)
-        except Exception as error:  # noqa: BLE001  # user code: whatever it raises costs this object only
-            return self._aside(raw, InvalidObject(f"the transform raised {type(error).__name__}: {error}"))
+            raw = msgspec.json.encode(kept)
+            header = decode_header(raw, self.resource)
+        except InvalidObject as error:
+            return self._aside(identity, f"what the transform returned: {error.fault}")
+        except Exception as error:  # noqa: BLE001  # the encoder's words for what it cannot do are many
+            fault = f"what the transform returned cannot be encoded: {type(error).__name__}"
+            return self._aside(identity, fault)
+        metadata = header.metadata
+        if (metadata.namespace or "", metadata.name) != (identity.namespace, identity.name):
+            # The cache, and the server's word of a deletion, know the object by its key.
+            return self._aside(identity, "what the transform returned has another name or namespace")
+        return make_object(header, raw, self.resource, self._storage)
 
     def _as_dict(self, raw: bytes) -> dict[str, Any]:
         value: dict[str, Any] = msgspec.json.decode(raw)
         return {**value, "apiVersion": self.resource.api_version, "kind": self.resource.kind}
 
-    def _aside(self, raw: bytes, error: InvalidObject) -> Aside:
-        identity = identify(raw)
+    def _aside(self, identity: Identity | None, fault: str) -> Aside:
         key = identity.key if identity else ""
-        named = InvalidObject(error.fault, resource=self.resource.group_resource, key=key)
-        return Aside(named, identity)
+        return Aside(InvalidObject(fault, resource=self.resource.group_resource, key=key), identity)
+
+
+def _describe_raised(error: BaseException) -> str:
+    """Return what was raised where, without its text, which may quote the object."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    code = frame.f_code
+    return f"{type(error).__name__} in {code.co_name} ({PurePath(code.co_filename).name}, line {line})"
 
 
 def _stripping(transform: Transform | None) -> Transform:

@@ -6,17 +6,15 @@ object it is decides whether it counts as gone, so its name is worth some effort
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
 
-_METADATA = re.compile(rb'"metadata"\s*:\s*(?=\{)')
-_TYPE = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"([A-Z]+)"')
-_ITEMS = re.compile(rb'"items"\s*:\s*(?=\[)')
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+# A string, or a mark of structure (the group). Possessive, so that long strings cost no backtracking.
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|([{}\[\],])', re.DOTALL)
+_MEMBER = re.compile(rb'"((?:[^"\\]++|\\.)*+)"\s*+:\s*+(.*)', re.DOTALL)
+_OPENING, _CLOSING = (b"{", b"["), (b"}", b"]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +46,24 @@ def identify(raw: bytes) -> Identity | None:
     try:
         named = msgspec.json.decode(raw, type=_Named)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _identify_nested(raw)
+        return _identify_by_parts(raw)
     metadata = named.metadata or _Metadata()
     return Identity(metadata.namespace or "", metadata.name or "", metadata.resource_version or "")
 
 
-def _identify_nested(raw: bytes) -> Identity | None:
-    # The server writes metadata before everything that can be deep: the first one is the object's own.
-    text = raw.decode(errors="replace")
-    match = _METADATA.search(text.encode())
-    if match is None:
-        return None
-    try:
-        metadata, _ = json.JSONDecoder().raw_decode(text.encode()[match.end() :].decode())
-    except (ValueError, RecursionError):
-        return None
-    fields = [metadata.get(name) or "" for name in ("namespace", "name", "resourceVersion")]
-    if not fields[1] or not all(isinstance(field, str) for field in fields):
-        return None
-    return Identity(*fields)
+def _identify_by_parts(raw: bytes) -> Identity | None:
+    metadata = _members(_members(raw).get(b"metadata", b""))
+    # One by one: managedFields, between them, nest as deeply as the object itself.
+    namespace, name, version = (
+        _text(metadata.get(field, b"null")) for field in (b"namespace", b"name", b"resourceVersion")
+    )
+    return Identity(namespace, name, version) if name else None
 
 
-def event_type(line: bytes) -> str:
-    """Return the type of a watch line that the decoder refuses, "" where it cannot be told."""
-    match = _TYPE.match(line)
-    return match[1].decode() if match else ""
+def split_event(line: bytes) -> tuple[str, bytes]:
+    """Return type and object of a watch line that nests too deeply: "" or null where there is none."""
+    event = _members(line)
+    return _text(event.get(b"type", b"null")), event.get(b"object", b"null")
 
 
 def split_items(body: bytes) -> tuple[bytes, list[bytes]] | None:
@@ -80,30 +71,44 @@ def split_items(body: bytes) -> tuple[bytes, list[bytes]] | None:
 
     For bodies that hold an item nested too deeply for the decoder; None where there is no list of items.
     """
-    match = _ITEMS.search(body)
-    if match is None:
+    members = _members(body)
+    array = members.get(b"items", b"")
+    items = _parts(array)
+    if items is None or not array.startswith(b"["):
         return None
-    items: list[bytes] = []
-    for start, end in _elements(body, match.end()):
-        if start < 0:
-            return body[: match.end()] + b"[]" + body[end:], items
-        items.append(body[start:end])
-    return None
+    members[b"items"] = b"[]"
+    return b"{%s}" % b",".join(b'"%s":%s' % member for member in members.items()), items
 
 
-def _elements(body: bytes, position: int) -> Iterator[tuple[int, int]]:
-    """Yield where each object of the array at `position` starts and ends; at last -1 and the array's end."""
+def _text(value: bytes) -> str:
+    """Return a string in JSON; "" for everything else."""
+    try:
+        return msgspec.json.decode(value, type=str)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
+def _members(text: bytes) -> dict[bytes, bytes]:
+    """Return the members of a JSON object as they are written (of doubled keys the last); none of anything else."""
+    matches = [_MEMBER.fullmatch(part) for part in _parts(text) or ()]
+    return {match[1]: match[2] for match in matches if match} if all(matches) else {}
+
+
+def _parts(text: bytes) -> list[bytes] | None:
+    """Return what stands between the commas of the JSON object or array that `text` is; None where it is none."""
+    parts: list[bytes] = []
     depth, start = 0, 0
-    for token in _TOKENS.finditer(body, position):
-        text = token[0]
-        if text in (b"{", b"["):
+    for token in _TOKENS.finditer(text):
+        mark = token[1]
+        if mark in _OPENING:
             depth += 1
-            if depth == 2:
-                start = token.start()
-        elif text in (b"}", b"]"):
+            start = token.end() if depth == 1 else start
+        elif mark is not None and depth == 1:
+            parts.append(text[start : token.start()].strip())
+            start = token.end()
+        if mark in _CLOSING:
             depth -= 1
-            if depth == 1:
-                yield start, token.end()
-            elif depth == 0:
-                yield -1, token.end()
-                return
+            if depth == 0:
+                whole = all(parts) or parts == [b""]
+                return [part for part in parts if part] if whole and not text[start:].strip() else None
+    return None

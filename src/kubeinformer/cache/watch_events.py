@@ -1,7 +1,8 @@
 """From the lines of a watch to inputs of the reflector: one scan an event.
 
-A line is decoded once into its type and the header of its object, and the object's bytes are sliced out of it.
-That works where the line reads as API servers write it; any other spelling takes a slower way with the same end.
+A line that reads as API servers write it holds its object between a known beginning and a closing brace: the
+object's bytes are sliced out, and decoding their header is the one scan. Where they are not exactly one object, as
+in any other spelling, a slower way leads to the same end.
 """
 
 from __future__ import annotations
@@ -13,19 +14,14 @@ import msgspec
 from kubeinformer.cache import reflector_inputs as inputs
 from kubeinformer.cache.deltas import Delta, DeltaType
 from kubeinformer.cache.object_reader import Aside, ObjectReader
-from kubeinformer.cache.salvage import event_type, identify
+from kubeinformer.cache.salvage import split_event
 from kubeinformer.errors import InvalidObject, InvalidResponse
-from kubeinformer.objects import Header, KubernetesObject, describe_fault
+from kubeinformer.objects import KubernetesObject, decode_header, describe_fault
+from kubeinformer.resource_versions import later
 from kubeinformer.statuses import error_from_status
 
 _TYPES = {"ADDED": DeltaType.ADDED, "MODIFIED": DeltaType.UPDATED, "DELETED": DeltaType.DELETED}
-_PREFIXES = {name: b'{"type":"%s","object":' % name.encode() for name in _TYPES}
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-
-
-class _PlainEvent(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    type: str
-    object: Header
+_PREFIXES = [(kind, b'{"type":"%s","object":' % name.encode()) for name, kind in _TYPES.items()]
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -42,7 +38,6 @@ class _Bookmark(msgspec.Struct, gc=False):
     metadata: _BookmarkMetadata
 
 
-_decode_plain = msgspec.json.Decoder(_PlainEvent).decode
 _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_bookmark = msgspec.json.Decoder(_Bookmark).decode
 
@@ -69,7 +64,7 @@ class EventReader:
             if isinstance(said, _Change):
                 if said.delta is not None:
                     deltas.append(said.delta)
-                version = said.version or version
+                version = later(version, said.version)
                 continue
             if deltas or version:
                 yield inputs.Received(tuple(deltas), version)
@@ -79,64 +74,64 @@ class EventReader:
             yield inputs.Received(tuple(deltas), version)
 
     def _read_line(self, line: bytes) -> _Change | StreamInput:
-        try:
-            event = _decode_plain(line)
-        except _UNREADABLE:
-            return self._read_slowly(line)
-        prefix = _PREFIXES.get(event.type)
-        plain = prefix is not None and line.startswith(prefix) and line.endswith(b"}}")
-        # A second "object" in the line would count instead of the first: leave that to the decoder.
-        if prefix is None or not plain or b'},"object":' in line:
-            return self._read_slowly(line)
-        raw = line[len(prefix) : -1]
-        return self._changed(_TYPES[event.type], self._reader.read_decoded(event.object, raw))
+        for delta_type, prefix in _PREFIXES:
+            if line.startswith(prefix) and line.endswith(b"}}"):
+                try:
+                    return self._read_object(delta_type, line[len(prefix) : -1])
+                except InvalidObject:
+                    break
+        return self._read_slowly(line)
 
     def _read_slowly(self, line: bytes) -> _Change | StreamInput:
-        resource = self._reader.resource.group_resource
         try:
             event = _decode_event(line)
-        except _UNREADABLE as error:
-            return self._set_aside_line(line, error)
+        except RecursionError:
+            event_type, nested = split_event(line)
+            event = _Event(event_type or None, msgspec.Raw(nested))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return self._garbled(describe_fault(error))
         raw = bytes(event.object)
         if event.type in _TYPES:
-            return self._changed(_TYPES[event.type], self._reader.read(raw))
+            return self._read_any_object(_TYPES[event.type], raw)
         if event.type == "BOOKMARK":
             return self._bookmark(raw)
         if event.type == "ERROR" or (event.type is None and event.kind == "Status"):
             body = raw if event.type else line
+            resource = self._reader.resource.group_resource
             return inputs.Failed(error_from_status(body, verb="watch", resource=resource))
         return self._garbled("an event of unknown type" if event.type else "a line that is no event")
 
-    def _changed(self, delta_type: DeltaType, read: KubernetesObject | Aside) -> _Change | StreamInput:
-        if isinstance(read, Aside) and (read.identity is None or not read.identity.name):
-            return self._garbled(str(read.error))
-        return self._change(delta_type, read)
+    def _read_any_object(self, delta_type: DeltaType, raw: bytes) -> _Change | StreamInput:
+        try:
+            return self._read_object(delta_type, raw)
+        except InvalidObject as error:
+            aside = self._reader.set_aside(raw, error)
+            if aside.identity is None or not aside.identity.name:
+                return self._garbled(error.fault)
+            return self._change(delta_type, aside, aside.identity.resource_version)
 
-    def _change(self, delta_type: DeltaType, read: KubernetesObject | Aside) -> _Change:
+    def _read_object(self, delta_type: DeltaType, raw: bytes) -> _Change:
+        header = decode_header(raw, self._reader.resource)
+        read = self._reader.read_decoded(header, raw)
+        # The server's own version, whatever a transform made of it: a watch resumes there.
+        return self._change(delta_type, read, header.metadata.resource_version or "")
+
+    def _change(self, delta_type: DeltaType, read: KubernetesObject | Aside, version: str) -> _Change:
         if isinstance(read, KubernetesObject):
-            return _Change(Delta(delta_type, read.key, read), read.resource_version)
+            return _Change(Delta(delta_type, read.key, read), version)
         assert read.identity is not None
         if read.error is not None:
             self.asides.append(read.error)
         # What the transform drops must not stay either, nor what was deleted unread.
         gone = read.error is None or delta_type is DeltaType.DELETED
         delta = Delta(DeltaType.DELETED, read.identity.key, None) if gone else None
-        return _Change(delta, read.identity.resource_version)
+        return _Change(delta, version)
 
     def _bookmark(self, raw: bytes) -> StreamInput:
         try:
             return inputs.Bookmarked(_decode_bookmark(raw).metadata.resource_version)
-        except _UNREADABLE as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return self._garbled(f"a bookmark that cannot be read: {describe_fault(error)}")
-
-    def _set_aside_line(self, line: bytes, error: Exception) -> _Change | StreamInput:
-        """Set aside the one object of a line that is too deep; any other unreadable line is garbled."""
-        identity = identify(line) if isinstance(error, RecursionError) else None
-        if identity is None or event_type(line) not in _TYPES:
-            return self._garbled(describe_fault(error))
-        resource = self._reader.resource.group_resource
-        aside = Aside(InvalidObject(describe_fault(error), resource=resource, key=identity.key), identity)
-        return self._change(_TYPES[event_type(line)], aside)
 
     def _garbled(self, fault: str) -> inputs.Garbled:
         resource = self._reader.resource.group_resource
