@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from kubeinformer.cache.notifications import Added, Deleted, Notification, Updated
@@ -19,7 +20,7 @@ class Handlers:
     """Three functions, each of which may be missing, called in the context variables of their registration.
 
     Args:
-        on_add: `on_add(obj)`, or `on_add(obj, initial)` with a parameter of that name.
+        on_add: `on_add(obj)`, or `on_add(obj, initial=...)` where it has one more parameter of that name.
         on_update: `on_update(old, new)`.
         on_delete: `on_delete(obj)`.
 
@@ -34,7 +35,7 @@ class Handlers:
         self._on_add = on_add
         self._on_update = on_update
         self._on_delete = on_delete
-        self._tell_initial = on_add is not None and _has_parameter(on_add, "initial")
+        self._tell_initial = on_add is not None and _takes_initial(on_add)
         self._context = copy_context()
 
     @property
@@ -66,15 +67,23 @@ def _check(name: str, function: Callable[..., Any] | None) -> None:
         return
     if not callable(function):
         raise TypeError(f"{name} is not callable: {function!r}")
-    if inspect.iscoroutinefunction(function):
+    if _is_async(function):
         raise UsageError(f"{name} is an async function; handlers are plain functions here")
 
 
-def _has_parameter(function: Callable[..., Any], name: str) -> bool:
+def _is_async(function: Any) -> bool:
+    while isinstance(function, partial):
+        function = function.func
+    return any(map(inspect.iscoroutinefunction, (function, type(function).__call__)))
+
+
+def _takes_initial(function: Callable[..., Any]) -> bool:
+    """Return whether a function has one more parameter that can be passed by the name `initial`."""
     try:
-        return name in inspect.signature(function).parameters
-    except (TypeError, ValueError):  # some built-in functions have none to read
+        bound = inspect.signature(function).bind(None, initial=True)
+    except (TypeError, ValueError):  # it has none, or (some built-in functions) no signature to read
         return False
+    return bound.arguments.get("initial") is True
 
 
 def _name_of(function: Callable[..., Any]) -> str:
