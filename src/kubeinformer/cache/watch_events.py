@@ -21,7 +21,7 @@ from kubeinformer.resource_versions import later
 from kubeinformer.statuses import error_from_status
 
 _TYPES = {"ADDED": DeltaType.ADDED, "MODIFIED": DeltaType.UPDATED, "DELETED": DeltaType.DELETED}
-_PREFIXES = [(kind, b'{"type":"%s","object":' % name.encode()) for name, kind in _TYPES.items()]
+_PREFIXES = [(kind, b'{"type":"%s","object":{' % name.encode()) for name, kind in _TYPES.items()]
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -77,7 +77,7 @@ class EventReader:
         for delta_type, prefix in _PREFIXES:
             if line.startswith(prefix) and line.endswith(b"}}"):
                 try:
-                    return self._read_object(delta_type, line[len(prefix) : -1])
+                    return self._read_object(delta_type, line[len(prefix) - 1 : -1])
                 except InvalidObject:
                     break
         return self._read_slowly(line)
