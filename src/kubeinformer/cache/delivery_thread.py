@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
+
+_log = logging.getLogger("kubeinformer.processor")
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -58,13 +61,13 @@ class DeliveryThread(Generic[T]):
         self._closed = False
 
     def put(self, items: Iterable[T]) -> int:
-        """Append items (none after `close`), wake the thread, and return how many wait now."""
+        """Append items (none after `close`), wake the thread, and return how many waited already."""
         with self._changed:
             if self._closed:
                 return 0
-            self._buffer.put(items)
             waiting = len(self._buffer)
-            if waiting:
+            self._buffer.put(items)
+            if len(self._buffer):
                 self._wake()
             return waiting
 
@@ -95,8 +98,13 @@ class DeliveryThread(Generic[T]):
 
     def _wake(self) -> None:
         if self._thread is None:
-            self._thread = _Thread(target=self._run, name=self.name, daemon=True)
-            self._thread.start()
+            thread = _Thread(target=self._run, name=self.name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the machine has no thread to give; the writer must not fail for that
+                _log.exception("%s: not started; what waits is handled with the next item", self.name)
+                return
+            self._thread = thread
         self._changed.notify()
 
     def _run(self) -> None:

@@ -73,7 +73,7 @@ class Registration:
         """Append notifications to the buffer."""
         waiting = self._thread.put(notifications)
         if waiting >= self._mark:
-            self._mark *= 2
+            self._mark = 2 * waiting
             _log.warning("%s: %d notifications wait; it is slower than the changes", self.name, waiting)
 
     def cache_synced(self) -> None:
