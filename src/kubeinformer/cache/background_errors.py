@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ class ErrorReporter:
     def __init__(self, clock: Clock, on_error: Callable[[BackgroundError], object] | None) -> None:
         self._clock = clock
         self._on_error = on_error
+        self._lock = threading.Lock()
         self._logged: dict[tuple[object, ...], tuple[float, int]] = {}  # when last, how many since
         self._thread = DeliveryThread("kubeinformer-on-error", _Waiting(), self._tell)
 
@@ -92,16 +94,24 @@ class ErrorReporter:
         return self._thread
 
     def _log(self, error: BackgroundError) -> None:
-        kind = (error.resource, error.namespace, error.verb, error.status, type(error.error))
-        now = self._clock.now()
-        last, unlogged = self._logged.get(kind, (float("-inf"), 0))
-        if now - last < LOG_PAUSE:
-            self._logged[kind] = (last, unlogged + 1)
+        unlogged = self._unlogged(error)
+        if unlogged is None:
             return
-        self._logged[kind] = (now, 0)
         again = f" ({unlogged} more like it since the last line)" if unlogged else ""
         expected = isinstance(error.error, KubeInformerError)
         _log.warning("%s%s", error, again, exc_info=None if expected else error.error)
+
+    def _unlogged(self, error: BackgroundError) -> int | None:
+        """Return how many like it were not logged since the last line, None where this one is not either."""
+        kind = (error.resource, error.namespace, error.verb, error.status, type(error.error))
+        with self._lock:
+            now = self._clock.now()
+            last, unlogged = self._logged.get(kind, (float("-inf"), 0))
+            if now - last < LOG_PAUSE:
+                self._logged[kind] = (last, unlogged + 1)
+                return None
+            self._logged[kind] = (now, 0)
+            return unlogged
 
     def _tell(self, error: BackgroundError) -> None:
         assert self._on_error is not None
