@@ -58,13 +58,16 @@ class ResyncTimers:
         self._timers.clear()
 
     def _arm(self, registration: Registration) -> None:
+        earlier = self._timers.pop(registration, None)
+        if earlier is not None:
+            earlier.cancel()
         period = self._periods.get(registration)
-        if period is None or self._loop is None:
-            self._timers.pop(registration, None)
-            return
-        self._timers[registration] = self._clock.call_later(period, partial(self._fire, registration))
+        if period is not None and self._loop is not None:
+            self._timers[registration] = self._clock.call_later(period, partial(self._fire, registration))
 
     def _fire(self, registration: Registration) -> None:
-        if registration in self._periods:
-            self._replay(registration)
-        self._arm(registration)
+        try:
+            if registration in self._periods:
+                self._replay(registration)
+        finally:
+            self._arm(registration)
