@@ -209,6 +209,17 @@ def test_lists_that_are_gone_at_once_are_braked() -> None:
     assert delays == [1.6, 6.4, 25.6]
 
 
+def test_a_restart_soon_after_a_list_costs_one_plain_back_off() -> None:
+    """Decision 13: one list a restart is right; where the last list led to a watch that held, no harder brake."""
+    machine = Machine(State.LISTING, Memory(listed_at=0.0))
+    step(machine, inputs.Listed("616"), now=0.0)
+    step(machine, inputs.Opened(), now=0.0)
+    step(machine, inputs.Ended(CUT), now=5.0)
+    done = step(machine, inputs.Failed(EXPIRED), now=5.0)
+    assert only(done, effects.Wait).seconds == 0.8
+    assert machine.memory.then is State.LISTING
+
+
 @pytest.mark.parametrize("state", [State.OPENING, State.WATCHING, State.PROBING])
 def test_throttling_keeps_the_position(state: State) -> None:
     """Invariants 32 and 33, case C15: wait as long as asked, then go on from the same version, without a list."""

@@ -1,4 +1,4 @@
-"""Where a reflector stands and what it remembers: the first half of reflector_states.py."""
+"""Where a reflector stands and what it remembers between two inputs."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ class Memory:
         backoff: The brake on failures.
         healthy_since: When the present stretch without a failure began, None while failing.
         listed_at: When the last list began.
+        list_proved: Whether a watch that began at that list has held.
         paging: Whether the list at work has gone past its first page.
         unpaged: Whether the list at work asks for everything at once (after an expired continue token).
         from_cache: Whether the server answers a first list at the latest version from its cache (1.34 on).
@@ -74,6 +75,7 @@ class Memory:
     backoff: Backoff = field(default_factory=Backoff)
     healthy_since: float | None = None
     listed_at: float | None = None
+    list_proved: bool = False
     paging: bool = False
     unpaged: bool = False
     from_cache: bool = True
