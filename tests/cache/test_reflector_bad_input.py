@@ -48,6 +48,7 @@ def test_a_line_that_is_no_event_costs_no_other(line: bytes) -> None:
     assert stage.recorder.told[-1] == "REPLACED 9: default/a default/b default/lost"
     assert len(server.asked("list")) == 2
     assert [error.verb for error in stage.recorder.errors] == ["watch"]
+    assert stage.reflector.status.errors == 1
 
 
 def test_an_object_that_cannot_be_read_is_set_aside_and_is_not_gone() -> None:

@@ -21,6 +21,7 @@ class InformerStatus:
         stale_since: Since when changes may be missed; None while every watch is open.
         last_contact: When the server last sent something, None where it never did.
         last_error: The last error, also after it was overcome (`last_error.status` is its HTTP status).
+        errors: How many errors there were: failed requests, broken streams, bad lines, objects set aside.
         lists: How many lists were begun.
         watches: How many watches were requested.
         set_aside: How many objects could not be read.
@@ -33,6 +34,7 @@ class InformerStatus:
     stale_since: float | None
     last_contact: float | None
     last_error: BackgroundError | None
+    errors: int
     lists: int
     watches: int
     set_aside: int
@@ -62,6 +64,7 @@ def combine(
         stale_since=min(stale, default=None),
         last_contact=min((contact for contact in contacts if contact is not None), default=None),
         last_error=errors[-1] if errors else None,
+        errors=sum(status.errors for status in statuses),
         lists=sum(status.lists for status in statuses),
         watches=sum(status.watches for status in statuses),
         set_aside=sum(status.set_aside for status in statuses),

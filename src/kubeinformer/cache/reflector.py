@@ -147,7 +147,7 @@ class Reflector:
         code = getattr(error, "code", None) or None
         name = self._resource.group_resource if self._resource else self._name
         report = BackgroundError(name, self.scope, self._verb, code, error, action, retry_in)
-        self._note(last_error=report)
+        self._note(last_error=report, errors=self.status.errors + 1)
         self._sink.report(report)
 
     def _set_aside(self, error: Exception | None) -> None:

@@ -17,6 +17,7 @@ class ReflectorStatus:
         stale_since: Since when changes may be missed (the watch is not open); None while it is open.
         last_contact: When the server last sent something.
         last_error: The last error, also after it was overcome.
+        errors: How many errors there were: failed requests, broken streams, bad lines, objects set aside.
         lists: How many lists were begun.
         watches: How many watches were requested.
         set_aside: How many objects could not be read.
@@ -27,6 +28,7 @@ class ReflectorStatus:
     stale_since: float | None = None
     last_contact: float | None = None
     last_error: BackgroundError | None = None
+    errors: int = 0
     lists: int = 0
     watches: int = 0
     set_aside: int = 0
