@@ -21,7 +21,7 @@ from kubeinformer.cache.reflector_effects import (
 )
 from kubeinformer.cache.reflector_inputs import Input
 from kubeinformer.cache.reflector_memory import Memory, Moment, State
-from kubeinformer.cache.reflector_rules import Step
+from kubeinformer.cache.reflector_steps import Step
 
 
 class UnexpectedInput(Exception):
