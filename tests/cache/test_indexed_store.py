@@ -290,24 +290,26 @@ def test_readers_see_one_consistent_state() -> None:
         try:
             for generation in generations:
                 store.apply(listed(*generation))
-                store.apply(changes(modified(pod("p0", "500", labels={"generation": "500"}))))
+                for version in range(500, 510):
+                    labels = {"generation": str(version)}
+                    store.apply(changes(modified(pod("p0", str(version), labels=labels))))
         finally:
             done.append(True)
 
     def read() -> None:
         while not done:
-            versions = [found.resource_version for found in lister.list("default")]
-            assert len(versions) == 12
-            assert len(set(versions) - {"500"}) == 1, versions
-            store.read(
-                lambda objects, indexes: [
-                    objects[key]
-                    for value in indexes.values("generation")
-                    for key in indexes.keys("generation", value)
-                ]
+            found = lister.list("default")
+            assert len(found) == 12
+            assert len({each.resource_version for each in found if each.name != "p0"}) == 1
+            listed_keys, indexed_keys = store.read(
+                lambda objects, indexes: (
+                    sorted(objects),
+                    sorted(key for keys in indexes.as_sets()["generation"].values() for key in keys),
+                )
             )
+            assert listed_keys == indexed_keys
             for value in indexer.index_values("generation"):
-                assert {found.labels["generation"] for found in indexer.by_index("generation", value)} <= {
+                assert {each.labels["generation"] for each in indexer.by_index("generation", value)} <= {
                     value
                 }
 

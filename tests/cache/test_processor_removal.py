@@ -95,12 +95,13 @@ def test_removing_twice_is_harmless(cache: Cache) -> None:
 
 
 def test_removing_one_that_never_ran_returns_at_once(cache: Cache) -> None:
-    """There is no call to wait for (Invariants 178 and 194)."""
+    """There is no call to wait for, and nothing of it is kept (Invariants 178 and 194)."""
     calls = Calls()
     registration = cache.handle(lambda told: calls.note(told.name))
     in_threads(registration.remove)
     cache.push(listed(PODS[0]))
     assert (calls.seen, registration.pending) == ([], 0)
+    assert list(cache.processor.close()) == []
 
 
 def test_a_handler_may_remove_itself(cache: Cache) -> None:
