@@ -57,7 +57,7 @@ EXAMPLES: dict[type[Any], list[Input]] = {
     inputs.Probed: [inputs.Probed()],
     inputs.Opened: [inputs.Opened()],
     inputs.Received: [inputs.Received((), "8"), inputs.Received((), "")],
-    inputs.Bookmarked: [inputs.Bookmarked("9")],
+    inputs.Bookmarked: [inputs.Bookmarked("9"), inputs.Bookmarked("9", ends_load=True)],
     inputs.Heard: [inputs.Heard()],
     inputs.Garbled: [inputs.Garbled(InvalidResponse("garbled"))],
     inputs.Ended: [inputs.Ended(None), inputs.Ended(CUT)],
@@ -73,6 +73,7 @@ MEMORIES = [
         version="5", loaded=True, then=State.LISTING, tries=2, paging=True, silent_ends=1, from_cache=False
     ),
     Memory(version="5", loaded=True, then=State.OPENING, repair_at=3.0, paging=True, unpaged=True),
+    Memory(version="5", loaded=True, by_watch=True, then=State.LISTING, repair_at=3.0, tries=1),
     Memory(version="5", then=State.PROBING, stream=Stream(999.5, 300, "4", 999.5, has_bookmarks=True)),
 ]
 

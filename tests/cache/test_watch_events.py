@@ -185,12 +185,18 @@ def test_a_run_stands_at_its_latest_version(versions: list[str], expected: str) 
     [
         b'{"kind":"Pod","metadata":{"resourceVersion":"900"}}',
         b'{"metadata":{"name":null,"resourceVersion":"900","labels":null},"spec":{"containers":null}}',
-        b'{"metadata":{"resourceVersion":"900","annotations":{"k8s.io/initial-events-end":"true"}}}',
+        b'{"metadata":{"resourceVersion":"900","annotations":{"k8s.io/initial-events-end":"false"}}}',
     ],
 )
 def test_a_bookmark_is_a_version_and_no_object(raw: bytes) -> None:
     """Its nulls in required fields are nobody's business (Case C12)."""
     assert read_lines(line("BOOKMARK", raw)) == [inputs.Bookmarked("900")]
+
+
+def test_a_marked_bookmark_closes_a_load() -> None:
+    """Invariant 64: the annotation's value must be "true"."""
+    raw = b'{"metadata":{"resourceVersion":"900","annotations":{"k8s.io/initial-events-end":"true"}}}'
+    assert read_lines(line("BOOKMARK", raw)) == [inputs.Bookmarked("900", ends_load=True)]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from kubeinformer.cache.background_errors import BackgroundError
 from kubeinformer.cache.delivery_thread import on_delivery_thread
 from kubeinformer.cache.factory import InformerFactory, UserCode
 from kubeinformer.cache.indexes import IndexFunction
-from kubeinformer.cache.informer import SharedIndexInformer
+from kubeinformer.cache.informer import LoadMode, SharedIndexInformer
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.object_reader import Transform
 from kubeinformer.client.config import Config
@@ -78,6 +78,7 @@ class SharedInformerFactory:
         transform: Transform | None = None,
         metadata_only: bool = False,
         strip_managed_fields: bool = False,
+        load: LoadMode = "list",
     ) -> Informer:
         """Return the informer for a resource; equal requests share one. Nothing is sent before :meth:`start`.
 
@@ -90,6 +91,8 @@ class SharedInformerFactory:
             transform: Changes each object before anything sees it; None for the factory's.
             metadata_only: Whether the server is to send the metadata of the objects only.
             strip_managed_fields: Whether to drop `metadata.managedFields`, which few programs read.
+            load: `list` is the cheaper one for the server; `watch` loads by a watch (WatchList, KEP-3157) where the
+                server does that, else by a list all the same.
 
         Raises:
             ValueError: The resource or a selector is spelled wrong; the message points at the place.
@@ -104,6 +107,7 @@ class SharedInformerFactory:
             transform=transform,
             metadata_only=metadata_only,
             strip_managed_fields=strip_managed_fields,
+            load=load,
         )
         return Informer(shared, self._stop_informer)
 

@@ -10,13 +10,14 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
 
 from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter
 from kubeinformer.cache.backoff import Backoff
 from kubeinformer.cache.delivery_thread import DeliveryThread
 from kubeinformer.cache.indexes import IndexFunction
-from kubeinformer.cache.informer import InformerOptions, SharedIndexInformer
+from kubeinformer.cache.informer import InformerOptions, LoadMode, SharedIndexInformer
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.object_reader import Transform
@@ -87,6 +88,7 @@ class InformerFactory:
         transform: Transform | None = None,
         metadata_only: bool = False,
         strip_managed_fields: bool = False,
+        load: LoadMode = "list",
     ) -> SharedIndexInformer:
         """Return the informer for a resource; the faces' factories have the promises.
 
@@ -94,6 +96,8 @@ class InformerFactory:
             ValueError: The resource or a selector is spelled wrong.
             UsageError: The factory is stopped, or a second caller brings indexers of its own.
         """
+        if load not in ("list", "watch"):
+            raise ValueError(f"load is 'list' or 'watch', not {load!r}")
         chosen = self._namespaces if namespaces is None else namespaces
         options = InformerOptions(
             parse_resource(resource),
@@ -103,6 +107,7 @@ class InformerFactory:
             metadata_only,
             self._transform if transform is None else transform,
             strip_managed_fields,
+            load,
         )
         with self._lock:
             if self._stopped:
@@ -141,8 +146,9 @@ class InformerFactory:
 
     def changed(self) -> None:
         """Wake those who wait for a cache to sync."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._wake)
 
     # -- on the loop --------------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ the lock (it runs user code) and remembered, so that what is taken out is what w
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any
 
 from kubeinformer.errors import UsageError
 from kubeinformer.objects import KubernetesObject
@@ -38,7 +37,7 @@ class Indexers:
     def __init__(
         self,
         functions: Mapping[str, IndexFunction],
-        on_fault: Callable[[str, KubernetesObject, Any], object],
+        on_fault: Callable[[str, KubernetesObject, BaseException], object],
     ) -> None:
         if NAMESPACE_INDEX in functions:
             raise UsageError(f"every cache has the index {NAMESPACE_INDEX!r}; name yours otherwise")

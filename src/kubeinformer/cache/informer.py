@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter
 from kubeinformer.cache.coverage import Coverage
@@ -32,6 +33,8 @@ from kubeinformer.object_bytes import RAW_BYTES
 from kubeinformer.objects import KubernetesObject
 from kubeinformer.resources import Resource, ResourceReference
 
+LoadMode = Literal["list", "watch"]
+
 
 @dataclass(frozen=True, slots=True)
 class InformerOptions:
@@ -45,6 +48,7 @@ class InformerOptions:
         metadata_only: Whether the server is to send the metadata of the objects only.
         transform: Applied to each object before anything sees it.
         strip_managed_fields: Whether `metadata.managedFields` is dropped (before the transform).
+        load: Whether the first content comes by a list, or by a watch (WatchList) where the server does that.
     """
 
     reference: ResourceReference
@@ -54,6 +58,7 @@ class InformerOptions:
     metadata_only: bool = False
     transform: Transform | None = None
     strip_managed_fields: bool = False
+    load: LoadMode = "list"
 
     @property
     def name(self) -> str:
@@ -184,7 +189,12 @@ class SharedIndexInformer:
     ) -> None:
         for scope in scopes:
             reflector = Reflector(
-                list_watch(scope), self, self._clock, scope=scope, name=str(self.options.reference)
+                list_watch(scope),
+                self,
+                self._clock,
+                scope=scope,
+                name=str(self.options.reference),
+                by_watch=self.options.load == "watch",
             )
             self._reflectors = (*self._reflectors, reflector)
             tasks.create_task(reflector.run())
@@ -242,7 +252,7 @@ class SharedIndexInformer:
             if registration.has_synced:
                 registration.put([Updated(present, present) for present in self._present()])
 
-    def _index_failed(self, name: str, indexed: KubernetesObject, error: Exception) -> None:
+    def _index_failed(self, name: str, indexed: KubernetesObject, error: BaseException) -> None:
         self._report("index", error, f"{indexed.key} is not in index {name!r}")
 
     def _handler_failed(self, registration: Registration, error: BaseException) -> None:

@@ -16,17 +16,18 @@ from kubeinformer.cache import reflector_inputs as inputs
 from kubeinformer.cache.background_errors import BackgroundError
 from kubeinformer.cache.deltas import Changes, Item, ReplacedAll
 from kubeinformer.cache.framing import LineSplitter
-from kubeinformer.cache.list_pages import ListPage, read_page
+from kubeinformer.cache.list_pages import read_page
 from kubeinformer.cache.list_watch import ListWatch, WatchStream
+from kubeinformer.cache.load import Load
 from kubeinformer.cache.object_reader import ObjectReader
 from kubeinformer.cache.reflector_effects import Effect
 from kubeinformer.cache.reflector_inputs import Input
-from kubeinformer.cache.reflector_memory import Moment
+from kubeinformer.cache.reflector_memory import Memory, Moment, State
 from kubeinformer.cache.reflector_states import Machine
 from kubeinformer.cache.reflector_status import ReflectorStatus
 from kubeinformer.cache.watch_events import EventReader
 from kubeinformer.clock import Clock, deadline, sleep
-from kubeinformer.errors import InvalidResponse, NetworkError, StatusError
+from kubeinformer.errors import InvalidObject, InvalidResponse, NetworkError, StatusError
 from kubeinformer.resources import Resource
 
 _ANSWERS = (StatusError, InvalidResponse, NetworkError)
@@ -54,10 +55,18 @@ class Reflector:
         clock: Time and chance.
         scope: The namespace that `list_watch` is for, None for all of them.
         name: The resource as the program named it, for messages.
+        by_watch: Whether to load by a watch (WatchList, KEP-3157) where the server does that.
     """
 
     def __init__(
-        self, list_watch: ListWatch, sink: Sink, clock: Clock, *, scope: str | None, name: str
+        self,
+        list_watch: ListWatch,
+        sink: Sink,
+        clock: Clock,
+        *,
+        scope: str | None,
+        name: str,
+        by_watch: bool = False,
     ) -> None:
         self._list_watch = list_watch
         self._sink = sink
@@ -65,14 +74,15 @@ class Reflector:
         self.scope = scope
         self._name = name
         self.status = ReflectorStatus(stale_since=clock.time())
-        self._machine = Machine()
+        self._machine = Machine(memory=Memory(by_watch=by_watch))
         self._resource: Resource | None = None
-        self._pages: list[ListPage] = []
+        self._load = Load()  # what a load that is not finished has brought
         self._stream: WatchStream | None = None
         self._lines = LineSplitter()
         self._heard: deque[Input] = deque()  # inputs of the open stream that were read and not yet taken
         self._reader: ObjectReader
         self._events: EventReader
+        self._version = ""  # of the list at work
         self._verb = "discover"
         self._work: dict[type[Any], Callable[[Any], Awaitable[Input]]] = {
             effects.Resolve: self._resolve,
@@ -99,6 +109,8 @@ class Reflector:
         except Exception as error:  # noqa: BLE001  # a fault of ours: start over rather than die
             todo = self._machine.step(inputs.Crashed(error), moment)
         self._note(state=self._machine.state.value)
+        if self._machine.state is State.WATCHING and self.status.stale_since is not None:
+            self._note(stale_since=None)
         return todo
 
     async def _carry_out(self, todo: tuple[Effect, ...]) -> Input:
@@ -118,6 +130,8 @@ class Reflector:
         match effect:
             case effects.Push(deltas, version):
                 self._sink.push(Changes(deltas, version, self.scope))
+            case effects.Collect(deltas):
+                self._load.collect(deltas)
             case effects.Replace(version):
                 self._replace(version)
             case effects.Clear():
@@ -128,20 +142,11 @@ class Reflector:
                 self._report(error, action, retry_in)
 
     def _replace(self, version: str) -> None:
-        pages, self._pages = self._pages, []
-        asides = [aside for page in pages for aside in page.asides if aside.error is not None]
-        identities = [aside.identity for aside in asides]
-        replacement = ReplacedAll(
-            [found for page in pages for found in page.objects],
-            version,
-            self.scope,
-            frozenset(identity.key for identity in identities if identity and identity.name),
-            complete=None not in identities,
-        )
-        self._sink.push(replacement)
+        load, self._load = self._load, Load()
+        self._sink.push(load.replacement(version, self.scope))
         self._note(synced=True)
-        for aside in asides:
-            self._set_aside(aside.error)
+        for error in load.errors:
+            self._set_aside(error)
 
     def _report(self, error: Exception, action: str, retry_in: float | None) -> None:
         code = getattr(error, "code", None) or None
@@ -150,10 +155,9 @@ class Reflector:
         self._note(last_error=report, errors=self.status.errors + 1)
         self._sink.report(report)
 
-    def _set_aside(self, error: Exception | None) -> None:
-        if error is not None:
-            self._note(set_aside=self.status.set_aside + 1)
-            self._report(error, "set aside", None)
+    def _set_aside(self, error: InvalidObject) -> None:
+        self._note(set_aside=self.status.set_aside + 1)
+        self._report(error, "set aside", None)
 
     # -- what waits ---------------------------------------------------------------------------------------------
 
@@ -169,13 +173,15 @@ class Reflector:
     async def _list(self, effect: effects.List) -> Input:
         self._verb = "list"
         if effect.first:
-            self._pages = []
+            self._load = Load()
+            self._version = ""
             self._note(lists=self.status.lists + 1)
         body = await self._list_watch.list(effect.parameters)
         page = read_page(body, self._reader)
         self._contact()
-        self._pages.append(page)
-        return inputs.Page(page.token) if page.token else inputs.Listed(self._pages[0].version)
+        self._load.add(page)
+        self._version = self._version or page.version
+        return inputs.Page(page.token) if page.token else inputs.Listed(self._version)
 
     async def _probe(self, effect: effects.Probe) -> Input:
         self._verb = "list"
@@ -185,10 +191,10 @@ class Reflector:
     async def _open_watch(self, effect: effects.OpenWatch) -> Input:
         self._verb = "watch"
         self._note(watches=self.status.watches + 1)
+        self._load = Load()
         self._stream = await self._list_watch.watch(effect.parameters)
         self._events = EventReader(self._reader)
         self._contact()
-        self._note(stale_since=None)
         return inputs.Opened()
 
     async def _read(self, effect: effects.Read) -> Input:
@@ -215,6 +221,7 @@ class Reflector:
         heard = [said for said in self._events.read(lines) if not (last and isinstance(said, inputs.Garbled))]
         self._heard.extend(heard)
         for error in self._events.asides:
+            self._load.set_aside(error.key)
             self._set_aside(error)
         self._events.asides.clear()
 
@@ -225,7 +232,7 @@ class Reflector:
     def _close_stream(self) -> None:
         if self._stream is not None:
             self._stream.close()
-            self._note(stale_since=self._clock.time())
+            self._note(stale_since=self.status.stale_since or self._clock.time())
         self._stream = None
         self._lines = LineSplitter()
         self._heard.clear()

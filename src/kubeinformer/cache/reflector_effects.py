@@ -36,7 +36,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class OpenWatch:
-    """Request a watch."""
+    """Request a watch; what was collected of an earlier load is thrown away."""
 
     parameters: Mapping[str, str]
 
@@ -64,8 +64,15 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True)
+class Collect:
+    """Keep changes beside the store: they belong to a load that is not finished."""
+
+    deltas: tuple[Delta, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Replace:
-    """Hand on the pages of the finished list, which is of `version`, as the new content."""
+    """Hand on the pages of the finished list, or what was collected, as the new content, which is of `version`."""
 
     version: str
 
@@ -89,5 +96,7 @@ class Report:
     retry_in: float
 
 
-Effect = Resolve | List | Probe | OpenWatch | Read | Wait | Push | Replace | Clear | CloseStream | Report
+Effect = (
+    Resolve | List | Probe | OpenWatch | Read | Wait | Push | Collect | Replace | Clear | CloseStream | Report
+)
 WAITING_EFFECTS = (Resolve, List, Probe, OpenWatch, Read, Wait)

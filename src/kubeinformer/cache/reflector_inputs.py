@@ -57,9 +57,15 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Bookmarked:
-    """The stream says that everything up to `version` was sent."""
+    """The stream says that everything up to `version` was sent.
+
+    Attributes:
+        version: The resourceVersion.
+        ends_load: Whether this closes the initial events of a WatchList load (KEP-3157).
+    """
 
     version: str
+    ends_load: bool = False
 
 
 @dataclass(frozen=True, slots=True)

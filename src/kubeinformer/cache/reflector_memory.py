@@ -16,6 +16,9 @@ class State(Enum):
 
     RESOLVING = "resolving"  # asking discovery what the resource is
     LISTING = "listing"  # pages are coming in, the store still holds the last good state
+    LOADING = (
+        "loading"  # a watch brings the first content (WatchList), the store still holds the last good state
+    )
     PROBING = "probing"  # asking whether the server has reached our version at all
     OPENING = "opening"  # a watch was requested
     WATCHING = "watching"  # the stream is open
@@ -57,7 +60,9 @@ class Memory:
         then: What follows the wait, in state WAITING.
         backoff: The brake on failures.
         healthy_since: When the present stretch without a failure began, None while failing.
-        listed_at: When the last list began.
+        by_watch: Whether the content is loaded by a watch (WatchList) rather than a list.
+        by_watch_from: When that may be tried again, after it failed.
+        listed_at: When the last list, or load by a watch, began.
         list_proved: Whether a watch that began at that list has held.
         paging: Whether the list at work has gone past its first page.
         unpaged: Whether the list at work asks for everything at once (after an expired continue token).
@@ -74,6 +79,8 @@ class Memory:
     then: State = State.RESOLVING
     backoff: Backoff = field(default_factory=Backoff)
     healthy_since: float | None = None
+    by_watch: bool = False
+    by_watch_from: float = 0.0
     listed_at: float | None = None
     list_proved: bool = False
     paging: bool = False

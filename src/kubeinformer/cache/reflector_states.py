@@ -3,9 +3,6 @@
 Nothing here waits, sends or reads a clock. An input says what happened, an effect what is to be done; the last
 effect of a step is the one that waits, and what comes of it is the next input (reflector.py does that part). What
 each row decides stands in reflector_rules.py.
-
-How a WatchList load (KEP-3157) fits in: a state LOADING beside LISTING, entered where a list begins, left by the
-closing bookmark (to WATCHING, with the stream kept) or by any fault (to LISTING).
 """
 
 from __future__ import annotations
@@ -15,6 +12,7 @@ from dataclasses import dataclass, field
 
 from kubeinformer.cache import reflector_inputs as inputs
 from kubeinformer.cache import reflector_rules as rules
+from kubeinformer.cache import watch_list_rules as loading
 from kubeinformer.cache.reflector_effects import (
     Effect,
     Resolve,
@@ -65,24 +63,34 @@ def _row(decide: Callable[..., Step], *leads_to: State) -> Transition:
 
 
 TRANSITIONS: Mapping[tuple[State, type[Input]], Transition] = {
-    (State.RESOLVING, inputs.Resolved): _row(rules.resolved, State.LISTING, State.OPENING, State.WAITING),
+    (State.RESOLVING, inputs.Resolved): _row(
+        rules.resolved, State.LISTING, State.LOADING, State.OPENING, State.WAITING
+    ),
     (State.RESOLVING, inputs.Failed): _row(rules.not_resolved, State.WAITING),
     (State.LISTING, inputs.Page): _row(rules.page, State.LISTING),
     (State.LISTING, inputs.Listed): _row(rules.listed, State.OPENING, State.WAITING),
     (State.LISTING, inputs.Failed): _row(rules.not_listed, State.LISTING, State.WAITING),
+    (State.LOADING, inputs.Opened): _row(loading.load_opened, State.LOADING),
+    (State.LOADING, inputs.Received): _row(loading.load_received, State.LOADING),
+    (State.LOADING, inputs.Heard): _row(loading.load_heard, State.LOADING),
+    (State.LOADING, inputs.Bookmarked): _row(loading.load_bookmarked, State.LOADING, State.WATCHING),
+    (State.LOADING, inputs.Garbled): _row(loading.load_garbled, State.LISTING),
+    (State.LOADING, inputs.TimedOut): _row(loading.load_timed_out, State.LISTING),
+    (State.LOADING, inputs.Ended): _row(loading.load_ended, State.LISTING, State.WAITING),
+    (State.LOADING, inputs.Failed): _row(loading.load_failed, State.LISTING, State.WAITING),
     (State.PROBING, inputs.Probed): _row(rules.probed, State.OPENING),
-    (State.PROBING, inputs.Failed): _row(rules.not_probed, State.LISTING, State.WAITING),
+    (State.PROBING, inputs.Failed): _row(rules.not_probed, State.LISTING, State.LOADING, State.WAITING),
     (State.OPENING, inputs.Opened): _row(rules.opened, State.WATCHING),
-    (State.OPENING, inputs.Failed): _row(rules.not_opened, State.LISTING, State.WAITING),
+    (State.OPENING, inputs.Failed): _row(rules.not_opened, State.LISTING, State.LOADING, State.WAITING),
     (State.WATCHING, inputs.Received): _row(rules.received, State.WATCHING),
     (State.WATCHING, inputs.Bookmarked): _row(rules.bookmarked, State.WATCHING),
     (State.WATCHING, inputs.Heard): _row(rules.heard, State.WATCHING),
     (State.WATCHING, inputs.Garbled): _row(rules.garbled, State.WATCHING),
-    (State.WATCHING, inputs.Failed): _row(rules.error_event, State.LISTING, State.WAITING),
+    (State.WATCHING, inputs.Failed): _row(rules.error_event, State.LISTING, State.LOADING, State.WAITING),
     (State.WATCHING, inputs.Ended): _row(rules.ended, State.OPENING, State.PROBING, State.WAITING),
-    (State.WATCHING, inputs.TimedOut): _row(rules.timed_out, State.LISTING, State.OPENING),
+    (State.WATCHING, inputs.TimedOut): _row(rules.timed_out, State.LISTING, State.LOADING, State.OPENING),
     (State.WAITING, inputs.Due): _row(
-        rules.due, State.LISTING, State.OPENING, State.PROBING, State.RESOLVING
+        rules.due, State.LISTING, State.LOADING, State.OPENING, State.PROBING, State.RESOLVING
     ),
     **{(state, inputs.Crashed): _row(rules.crashed, State.WAITING) for state in State},
 }

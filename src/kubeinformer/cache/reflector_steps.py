@@ -51,9 +51,14 @@ def back_off(
 
 
 def load(memory: Memory, moment: Moment, *effects: Effect) -> Step:
-    """Begin a list from its first page, at the latest version: never at an exact old one."""
+    """Begin a list from its first page, at the latest version (never at an exact old one), or a load by a watch."""
     memory = replace(memory, version="", listed_at=moment.now, list_proved=False, repair_at=None)
     memory = replace(memory, paging=False, unpaged=False)
+    if memory.by_watch and moment.now >= memory.by_watch_from:
+        timeout = watch_timeout(moment)
+        initial = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        memory = replace(memory, stream=Stream(timeout=timeout))
+        return State.LOADING, memory, (*effects, OpenWatch(watch_parameters("", timeout) | initial))
     parameters = {"limit": str(PAGE_SIZE)}
     if not memory.from_cache and not memory.loaded:
         parameters["resourceVersion"] = "0"  # from the cache: on these servers the latest comes from etcd
@@ -72,15 +77,20 @@ def relist(memory: Memory, error: Exception, moment: Moment) -> Step:
 
 def open_watch(memory: Memory, moment: Moment, *effects: Effect) -> Step:
     """Request a watch from the resume point."""
-    timeout = 300 + int(moment.random * 300)
+    timeout = watch_timeout(moment)
     memory = replace(memory, stream=Stream(timeout=timeout, start=memory.version))
-    parameters = {
-        "watch": "true",
-        "resourceVersion": memory.version,
-        "allowWatchBookmarks": "true",
-        "timeoutSeconds": str(timeout),
-    }
-    return State.OPENING, memory, (*effects, OpenWatch(parameters))
+    return State.OPENING, memory, (*effects, OpenWatch(watch_parameters(memory.version, timeout)))
+
+
+def watch_timeout(moment: Moment) -> int:
+    """Return how long a watch is to last, in seconds: spread out, so that not all of them end at once."""
+    return 300 + int(moment.random * 300)
+
+
+def watch_parameters(version: str, timeout: int) -> dict[str, str]:
+    """Return the parameters of a watch; from version "" the server begins with what there is now."""
+    parameters = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(timeout)}
+    return parameters | ({"resourceVersion": version} if version else {})
 
 
 def probe(memory: Memory, *effects: Effect) -> Step:

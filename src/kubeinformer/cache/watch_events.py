@@ -32,6 +32,7 @@ class _Event(msgspec.Struct, gc=False):
 
 class _BookmarkMetadata(msgspec.Struct, gc=False):
     resource_version: str = msgspec.field(name="resourceVersion")
+    annotations: dict[str, str] | None = None
 
 
 class _Bookmark(msgspec.Struct, gc=False):
@@ -129,7 +130,10 @@ class EventReader:
 
     def _bookmark(self, raw: bytes) -> StreamInput:
         try:
-            return inputs.Bookmarked(_decode_bookmark(raw).metadata.resource_version)
+            metadata = _decode_bookmark(raw).metadata
+            # The value counts, not the key alone (KEP-3157).
+            ends_load = (metadata.annotations or {}).get("k8s.io/initial-events-end") == "true"
+            return inputs.Bookmarked(metadata.resource_version, ends_load)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return self._garbled(f"a bookmark that cannot be read: {describe_fault(error)}")
 

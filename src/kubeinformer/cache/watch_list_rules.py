@@ -1,0 +1,88 @@
+"""The rows of the reflector's table for a load by a watch (WatchList, KEP-3157).
+
+The server sends what there is as ADDED events and closes them with a marked bookmark; the same stream then goes on
+with what changes. What comes before the bookmark is collected beside the store, and thrown away whole where it does
+not come; its versions are never a place to resume from. Where a server does not do this, a list does, and for an
+hour it is not tried again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kubeinformer.cache import reflector_inputs as inputs
+from kubeinformer.cache.reflector_effects import CloseStream, Collect, Read, Replace, Report
+from kubeinformer.cache.reflector_memory import Memory, Moment, State
+from kubeinformer.cache.reflector_steps import Step, back_off, load, read_on
+from kubeinformer.errors import InvalidResponse, NetworkError, NotFound, TooManyRequests
+
+LOAD_SILENCE = 10.0  # seconds without a byte after which a load is given up
+LOAD_LIMIT = 300.0  # seconds that a load may take: a server that ignores the request goes on for ever
+REMEMBERED = 3600.0  # seconds
+LOAD_TRIES = 2
+
+
+def load_opened(memory: Memory, arrived: inputs.Opened, moment: Moment) -> Step:
+    """The stream of a load is open."""
+    stream = replace(memory.stream, opened_at=moment.now, last_contact=moment.now)
+    return _go_on(replace(memory, stream=stream), moment)
+
+
+def load_received(memory: Memory, arrived: inputs.Received, moment: Moment) -> Step:
+    """Collect what came; it says nothing yet."""
+    return _go_on(memory, moment, Collect(arrived.deltas))
+
+
+def load_heard(memory: Memory, arrived: inputs.Heard, moment: Moment) -> Step:
+    """A sign of life."""
+    return _go_on(memory, moment)
+
+
+def load_bookmarked(memory: Memory, arrived: inputs.Bookmarked, moment: Moment) -> Step:
+    """The marked bookmark closes the load: store what was collected, and go on with the same stream."""
+    if not arrived.ends_load:
+        return _go_on(memory, moment)
+    stream = replace(memory.stream, start=arrived.version, last_contact=moment.now)
+    healthy_since = moment.now if memory.healthy_since is None else memory.healthy_since
+    memory = replace(
+        memory, version=arrived.version, stream=stream, healthy_since=healthy_since, loaded=True, tries=0
+    )
+    return read_on(memory, Replace(arrived.version))
+
+
+def load_garbled(memory: Memory, arrived: inputs.Garbled, moment: Moment) -> Step:
+    """Something in the load could not be understood: list instead."""
+    return _list_instead(memory, arrived.error, moment)
+
+
+def load_timed_out(memory: Memory, arrived: inputs.TimedOut, moment: Moment) -> Step:
+    """The closing bookmark did not come in time: list instead."""
+    seconds = moment.now - memory.stream.opened_at
+    return _list_instead(memory, InvalidResponse(f"WatchList: not finished after {seconds:.0f} s"), moment)
+
+
+def load_ended(memory: Memory, arrived: inputs.Ended, moment: Moment) -> Step:
+    """The stream ended before its closing bookmark: once is an accident, twice is the server."""
+    if arrived.error is None or memory.tries + 1 >= LOAD_TRIES:
+        return _list_instead(memory, arrived.error or InvalidResponse("WatchList: ended unfinished"), moment)
+    return back_off(replace(memory, tries=memory.tries + 1), State.LISTING, arrived.error, moment)
+
+
+def load_failed(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
+    """The load was refused: later where that is about the moment, by a list where it is about the load."""
+    if isinstance(arrived.error, NetworkError | TooManyRequests):
+        return back_off(memory, State.LISTING, arrived.error, moment)
+    if isinstance(arrived.error, NotFound):
+        return back_off(memory, State.RESOLVING, arrived.error, moment)
+    return _list_instead(memory, arrived.error, moment)
+
+
+def _go_on(memory: Memory, moment: Moment, *effects: Collect) -> Step:
+    memory = replace(memory, stream=replace(memory.stream, last_contact=moment.now))
+    deadline = min(moment.now + LOAD_SILENCE, memory.stream.opened_at + LOAD_LIMIT)
+    return State.LOADING, memory, (*effects, Read(deadline))
+
+
+def _list_instead(memory: Memory, error: Exception, moment: Moment) -> Step:
+    memory = replace(memory, by_watch_from=moment.now + REMEMBERED, tries=0)
+    return load(memory, moment, CloseStream(), Report(error, State.LISTING.value, 0.0))

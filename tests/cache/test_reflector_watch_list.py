@@ -1,0 +1,166 @@
+"""Loading by a watch (WatchList, KEP-3157), and every way in which a server may not do it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from tests.cache.reflector_stage import Stage, play
+from tests.cache.scripted_server import ScriptedServer, bookmark, event, listed, pod
+
+from kubeinformer.cache.reflector import Reflector
+from kubeinformer.errors import Invalid, NetworkError, TooManyRequests
+
+END = event(
+    "BOOKMARK",
+    {"metadata": {"resourceVersion": "9", "annotations": {"k8s.io/initial-events-end": "true"}}},
+)
+INITIAL = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+
+
+def stage_with(*lists: bytes) -> Stage:
+    """Return a stage whose reflector loads by a watch."""
+    stage = Stage(ScriptedServer(*lists))
+    stage.reflector = Reflector(
+        stage.server, stage.recorder, stage.clock, scope=None, name="pods", by_watch=True
+    )
+    return stage
+
+
+def test_one_stream_brings_content_and_changes() -> None:
+    """Invariants 27, 54, 55, 59, 60, 63: no list; stored at the closing bookmark, changes before it honoured."""
+    stage = stage_with(listed("1"))
+
+    async def scene(stage: Stage) -> None:
+        stage.server.stream.send(event("ADDED", pod("b", "7")), event("ADDED", pod("a", "3")))
+        stage.server.stream.send(event("MODIFIED", pod("b", "8")), event("ADDED", pod("c", "4")))
+        stage.server.stream.send(event("DELETED", pod("c", "8")), bookmark("8"))
+        await stage.pass_time()
+        assert stage.recorder.told == []
+        stage.server.stream.send(END + event("ADDED", pod("d", "10")))
+        await stage.pass_time(20.0)
+        assert stage.reflector.status.stale_since is None
+        stage.server.stream.end()
+        await stage.pass_time()
+
+    play(stage, scene)
+    assert sorted(stage.recorder.told[0].split()[2:]) == ["default/a", "default/b"]
+    assert stage.recorder.told[1] == "ADDED default/d"
+    first, second = stage.server.asked("watch")
+    assert first.items() >= INITIAL.items()
+    assert "resourceVersion" not in first
+    assert second["resourceVersion"] == "10"
+    assert "sendInitialEvents" not in second
+    assert stage.server.asked("list") == []
+
+
+async def _silence(stage: Stage) -> None:
+    await stage.pass_time(11.0)
+
+
+async def _changes_without_end(stage: Stage) -> None:
+    for number in range(37):
+        stage.server.stream.send(event("MODIFIED", pod("half", str(10 + number))))
+        await stage.pass_time(8.0)
+    await stage.pass_time(8.0)
+
+
+async def _end(stage: Stage) -> None:
+    stage.server.stream.end()
+
+
+async def _two_cuts(stage: Stage) -> None:
+    for _ in range(2):
+        stage.server.stream.cut(NetworkError("reset"))
+        await stage.pass_time(2.0)
+
+
+async def _garbled_line(stage: Stage) -> None:
+    stage.server.stream.send(b"null\n")
+
+
+async def _bookmark_without_version(stage: Stage) -> None:
+    stage.server.stream.send(b'{"type":"BOOKMARK","object":{"metadata":{}}}\n')
+
+
+def loads(stage: Stage) -> int:
+    """Return how often the server was asked for a load by a watch."""
+    return len([asked for asked in stage.server.asked("watch") if "sendInitialEvents" in asked])
+
+
+@pytest.mark.parametrize(
+    ("fault", "tries"),
+    [
+        (_silence, 1),
+        (_changes_without_end, 1),
+        (_end, 1),
+        (_two_cuts, 2),
+        (_garbled_line, 1),
+        (_bookmark_without_version, 1),
+    ],
+)
+def test_a_load_that_does_not_end_well_is_thrown_away(
+    fault: Callable[[Stage], Awaitable[None]], tries: int
+) -> None:
+    """Invariants 56, 62 and 324: found out in bounded time, half a load is thrown away whole, and a list follows."""
+    stage = stage_with(listed("5", pod("a", "3")))
+
+    async def scene(stage: Stage) -> None:
+        stage.server.stream.send(event("ADDED", pod("half", "9")))
+        await stage.pass_time()
+        await fault(stage)
+        await stage.pass_time()
+        assert stage.recorder.told == ["REPLACED 5: default/a"]
+        assert len(stage.server.asked("list")) == 1
+        assert loads(stage) == tries
+
+    play(stage, scene)
+
+
+def test_a_server_that_refuses_is_not_asked_again_for_an_hour() -> None:
+    """Invariants 58 and 325: any refusal leads to a list in the same turn, and is remembered."""
+    stage = stage_with(listed("5", pod("a", "3")))
+    stage.server.refusals.append(Invalid(422, "Invalid", "sendInitialEvents is forbidden"))
+    expired = event("ERROR", {"kind": "Status", "code": 410, "reason": "Expired"})
+
+    async def scene(stage: Stage) -> None:
+        assert stage.recorder.told == ["REPLACED 5: default/a"]
+        await stage.pass_time(60.0)
+        stage.server.stream.send(expired)
+        await stage.pass_time(3.0)
+        assert (len(stage.server.asked("list")), loads(stage)) == (2, 1)
+        await stage.pass_time(3600.0)
+        stage.server.stream.send(expired)
+        await stage.pass_time(3.0)
+        assert (len(stage.server.asked("list")), loads(stage)) == (2, 2)
+
+    play(stage, scene)
+
+
+def test_a_throttled_load_is_asked_for_again() -> None:
+    """Invariant 61: 429 says nothing about the load itself; the same request follows, no sooner than asked."""
+    stage = stage_with(listed("5"))
+    stage.server.refusals.append(TooManyRequests(429, "TooManyRequests", "later", retry_after=5.0))
+
+    async def scene(stage: Stage) -> None:
+        await stage.pass_time(4.9)
+        assert len(stage.server.asked("watch")) == 1
+        await stage.pass_time(0.2)
+        stage.server.stream.send(END)
+        await stage.pass_time()
+
+    play(stage, scene)
+    assert stage.server.asked("list") == []
+    assert stage.recorder.told == ["REPLACED 9:"]
+
+
+def test_an_object_of_a_load_that_cannot_be_read_is_not_gone() -> None:
+    """Set aside in the initial events: its key counts as present."""
+    stage = stage_with(listed("5"))
+
+    async def scene(stage: Stage) -> None:
+        stage.server.stream.send(event("ADDED", pod("bad", "4", metadata={"labels": {"a": 1}})), END)
+        await stage.pass_time()
+
+    play(stage, scene)
+    assert stage.recorder.items[0].set_aside == frozenset({"default/bad"})  # type: ignore[union-attr]  # a load
