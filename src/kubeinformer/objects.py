@@ -145,7 +145,7 @@ class KubernetesObject(
         Raises:
             ValueError: The server sent something that is no time.
         """
-        return _timestamp(self._metadata.creation_timestamp)
+        return _timestamp("creationTimestamp", self._metadata.creation_timestamp)
 
     @property
     def deletion_timestamp(self) -> datetime | None:
@@ -154,7 +154,7 @@ class KubernetesObject(
         Raises:
             ValueError: The server sent something that is no time.
         """
-        return _timestamp(self._metadata.deletion_timestamp)
+        return _timestamp("deletionTimestamp", self._metadata.deletion_timestamp)
 
     @property
     def kind(self) -> str:
@@ -215,6 +215,10 @@ class KubernetesObject(
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.key} resourceVersion={self.resource_version}>"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, str]]:
+        yield "key", self.key
+        yield "resource_version", self.resource_version
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.raw, self._resource)
@@ -304,8 +308,14 @@ def _fields(source: KubernetesObject) -> tuple[Metadata, object, bool, Resource,
     return source._metadata, source._handle, source._has_type, source._resource, source._storage
 
 
-def _timestamp(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def _timestamp(field: str, text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        # Without the text, which could be anything.
+        raise ValueError(f"metadata.{field} is no RFC 3339 time") from None
 
 
 def _rebuild(kind: type[KubernetesObject], raw: bytes, resource: Resource) -> KubernetesObject:
