@@ -216,9 +216,8 @@ class KubernetesObject(
     def __repr__(self) -> str:
         return f"<{self.kind} {self.key} resourceVersion={self.resource_version}>"
 
-    def __rich_repr__(self) -> Iterator[tuple[str, str]]:
-        yield "key", self.key
-        yield "resource_version", self.resource_version
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("key", self.key), ("resource_version", self.resource_version)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.raw, self._resource)
