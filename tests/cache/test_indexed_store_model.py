@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -122,9 +123,9 @@ class StoreMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.faults: list[str] = []
-        functions = {"tags": tags, "uid": lambda indexed: [indexed.uid]}
+        functions: dict[str, Any] = {"tags": tags, "uid": lambda indexed: [indexed.uid]}
         self.store = IndexedStore(
-            Indexers(functions, lambda name, indexed, _: self.faults.append(f"{name} {indexed.key}"))  # type: ignore[arg-type]  # `tags` is as sloppy as users are
+            Indexers(functions, lambda name, indexed, _: self.faults.append(f"{name} {indexed.key}"))
         )
         self.lister, self.indexer = readers(self.store)
         self.expected: Content = {}
