@@ -39,11 +39,17 @@ class BackgroundError:
     action: str
     retry_in: float | None = None
 
+    @property
+    def description(self) -> str:
+        """What went wrong and what is done about it, in words."""
+        fault = str(self.error) or type(self.error).__name__
+        if not fault.startswith(f"{self.verb} "):  # the server's refusals name their verb themselves
+            fault = f"{self.verb}: {fault}"
+        return f"{fault}; {self.action}" + (f" in {self.retry_in:.1f} s" if self.retry_in else "")
+
     def __str__(self) -> str:
         where = f" in {self.namespace}" if self.namespace else ""
-        when = f" in {self.retry_in:.1f} s" if self.retry_in else ""
-        fault = f"{self.error}" or type(self.error).__name__
-        return f"{self.resource}{where}: {self.verb}: {fault}; {self.action}{when}"
+        return f"{self.resource}{where}: {self.description}"
 
 
 class _Waiting:

@@ -42,7 +42,7 @@ class InformerStatus:
     @property
     def reason(self) -> str:
         """Why it is not synced, in words: the last error, or what it is at."""
-        return str(self.last_error) if self.last_error else self.state
+        return self.last_error.description if self.last_error else self.state
 
 
 def combine(
