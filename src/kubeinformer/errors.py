@@ -18,7 +18,7 @@ No message holds a credential or the body of an object.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +64,9 @@ class StatusError(KubeInformerError):
         self.resource = resource
         self.retry_after = retry_after
         self.causes = causes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).__new__, (type(self),), self.__dict__
 
     def __str__(self) -> str:
         request = f"{self.verb} {self.resource}".strip()
