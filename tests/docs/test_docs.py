@@ -1,0 +1,61 @@
+"""The pages and examples are true: they are generated, compiled and run."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import kubeinformer
+from kubeinformer.testing import APIServer
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_conformance_page_is_what_the_tests_say() -> None:
+    """Every number that a test cites has its row, with what is promised."""
+    command = [sys.executable, str(ROOT / "scripts" / "conformance.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_readmes_examples_are_python() -> None:
+    """Every block compiles."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 5
+    for block in blocks:
+        compile(block, "README.md", "exec")
+
+
+def test_the_public_names_are_there_and_explained() -> None:
+    """Sorted, importable, each with a docstring."""
+    names = [name for name in kubeinformer.__all__ if not name.startswith("_")]
+    assert names == sorted(names)
+    assert all(getattr(kubeinformer, name).__doc__ for name in names)
+
+
+def test_the_introduction_runs() -> None:
+    """examples/nodes.py prints the nodes and ends in good order on Ctrl-C, in under 40 lines."""
+    program = ROOT / "examples" / "nodes.py"
+    assert len(program.read_text().splitlines()) < 40
+    with APIServer() as server:
+        server.create("nodes", {"metadata": {"name": "n-1"}})
+        command = [sys.executable, "-u", str(program), "--kubeconfig", server.kubeconfig]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert {child.stdout.readline() for _ in range(2)} == {"add a node: n-1\n", "nodes: n-1\n"}
+            server.wait_for_watches(1, timeout=20)
+            child.send_signal(signal.SIGINT)
+            _, errors = child.communicate(timeout=20)
+        assert (child.returncode, errors) == (0, "")
+
+
+def test_the_demo_ends_by_itself() -> None:
+    """Under a minute, exit code 0, with the request log at its end."""
+    command = [sys.executable, str(ROOT / "examples" / "demo.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0
+    assert "1  list nodes" in done.stdout
+    assert done.stdout.endswith("Done.\n")
