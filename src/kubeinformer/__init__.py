@@ -12,7 +12,7 @@ from kubeinformer.cache.indexer import Indexer
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.lister import Lister
 from kubeinformer.cache.notifications import Added, Deleted, Updated
-from kubeinformer.cache.processor import Registration
+from kubeinformer.cache.registration import Registration
 from kubeinformer.client.config import Config
 from kubeinformer.client.loading import load_config
 from kubeinformer.errors import (

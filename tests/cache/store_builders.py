@@ -16,7 +16,8 @@ from kubeinformer.cache.indexed_store import IndexedStore
 from kubeinformer.cache.indexer import Indexer
 from kubeinformer.cache.indexes import Indexers, IndexFunction
 from kubeinformer.cache.lister import Lister
-from kubeinformer.cache.processor import Processor, Registration
+from kubeinformer.cache.processor import Processor
+from kubeinformer.cache.registration import HandlerRegistration
 from kubeinformer.objects import KubernetesObject, decode_object
 from kubeinformer.resources import Resource
 
@@ -143,9 +144,9 @@ class Cache:
         on_update: OnUpdate | None = None,
         on_delete: OnDelete | None = None,
         name: str = "handler",
-    ) -> Registration:
+    ) -> HandlerRegistration:
         """Add a handler."""
-        registration = Registration(
+        registration = HandlerRegistration(
             name,
             Handlers(on_add, on_update, on_delete),
             discard=self.processor.discard,
@@ -158,7 +159,7 @@ class Cache:
     def close(self) -> None:
         """Close the processor and wait for the calls in flight."""
         for registration in self.processor.close():
-            assert registration.join(DEADLINE), registration.name
+            assert registration.delivery.join(DEADLINE), registration.name
 
 
 @contextmanager

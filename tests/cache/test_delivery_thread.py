@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 import pytest
 from tests.cache.store_builders import DEADLINE, Calls, in_threads, no_thread_left
 
-from kubeinformer.cache import delivery_thread
-from kubeinformer.cache.delivery_thread import DeliveryThread, on_delivery_thread
+from kubeinformer.cache.delivery import waits_for_itself
+from kubeinformer.cache.delivery_thread import DeliveryThread
 
 
 class _Numbers:
@@ -154,14 +154,14 @@ def test_its_methods_may_be_called_from_inside_a_call() -> None:
             thread.put((3,))
             thread.close()
             calls.note(waiting, thread.join())
-        calls.note(item, on_delivery_thread())
+        calls.note(item, waits_for_itself())
 
     numbers = _Numbers()
     thread = DeliveryThread("numbers", numbers, handle)
     thread.put((1,))
     assert calls.wait_for(3) == [(1, True), (0, False), (2, True)]
     assert thread.join(DEADLINE)
-    assert not on_delivery_thread()
+    assert not waits_for_itself()
 
 
 def test_two_calls_that_join_each_other_do_not_hang() -> None:
@@ -204,7 +204,7 @@ def test_a_thread_that_could_not_be_started_is_started_later(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
-        patched.setattr(delivery_thread._Thread, "start", refuse)
+        patched.setattr(threading.Thread, "start", refuse)
         thread.put((1,))
         assert thread.join()
     [record] = caplog.records

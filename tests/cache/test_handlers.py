@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextvars import ContextVar, copy_context
 from functools import partial, wraps
 from typing import Any
 
@@ -16,7 +15,6 @@ from kubeinformer.cache.notifications import Added, Deleted, Updated
 from kubeinformer.errors import UsageError
 
 OLD, NEW = pod("a", "1"), pod("a", "2")
-SETTING: ContextVar[str] = ContextVar("SETTING", default="unset")
 
 
 def test_each_notification_goes_to_its_function() -> None:
@@ -148,16 +146,17 @@ def test_functions_without_a_signature_are_called_plainly() -> None:
     assert seen == [NEW]
 
 
-async def _coroutine_function(*_: object) -> None:
-    raise AssertionError("never awaited")
+async def _coroutine_function(*_: object) -> str:
+    await asyncio.sleep(0)
+    return "awaited"
 
 
 class _AsyncCallable:
-    async def __call__(self, *_: object) -> None:
-        raise AssertionError("never awaited")
+    async def __call__(self, *_: object) -> str:
+        return await _coroutine_function()
 
-    async def method(self, *_: object) -> None:
-        raise AssertionError("never awaited")
+    async def method(self, *_: object) -> str:
+        return await _coroutine_function()
 
 
 @pytest.mark.parametrize("place", ["on_add", "on_update", "on_delete"])
@@ -171,16 +170,41 @@ class _AsyncCallable:
         partial(_AsyncCallable(), 1),
     ],
 )
-def test_async_functions_are_refused(place: str, function: Callable[..., object]) -> None:
-    """Their coroutines would never run; it shows at the registration, and names the parameter."""
-    given: dict[str, Any] = {"on_add": None, "on_update": None, "on_delete": None, place: function}
-    with pytest.raises(UsageError, match=f"{place} is an async function"):
-        Handlers(**given)
+def test_async_functions_are_known(place: str, function: Callable[..., object]) -> None:
+    """Of whatever form, at whichever place: one is enough to have all three called on the loop."""
+    given: dict[str, Any] = {"on_add": print, "on_update": None, "on_delete": None, place: function}
+    assert Handlers(**given).are_async
+    assert not Handlers(print, None, None).are_async
 
 
 def test_a_class_with_an_async_call_is_a_plain_function_itself() -> None:
     """Calling the class makes an object, which is no coroutine."""
-    Handlers(_AsyncCallable, None, None)
+    assert not Handlers(_AsyncCallable, None, None).are_async
+
+
+def test_async_functions_are_awaited_and_plain_ones_beside_them_called() -> None:
+    """In the order of the notifications, `initial` told as ever."""
+    seen: list[object] = []
+
+    async def on_add(added: object, initial: bool) -> None:
+        await asyncio.sleep(0)
+        seen.append(("add", added, initial))
+
+    handlers = Handlers(on_add, lambda old, new: seen.append(("update", old, new)), None)
+
+    async def scene() -> None:
+        for notification in (Added(OLD, initial=True), Updated(OLD, NEW), Deleted(NEW)):
+            await handlers.call_async(notification)
+
+    asyncio.run(scene())
+    assert seen == [("add", OLD, True), ("update", OLD, NEW)]
+
+
+def test_a_coroutine_that_nobody_would_await_is_a_fault() -> None:
+    """A plain function that returns one is told so, and Python does not complain of it later."""
+    handlers = Handlers(lambda *added: _coroutine_function(*added), None, None)  # noqa: PLW0108  # a plain function is meant
+    with pytest.raises(UsageError, match="only an `async def` function is awaited"):
+        handlers.call(Added(NEW))
 
 
 @pytest.mark.parametrize("place", ["on_add", "on_update", "on_delete"])
@@ -189,26 +213,6 @@ def test_what_cannot_be_called_is_refused(place: str) -> None:
     given: dict[str, Any] = {"on_add": None, "on_update": None, "on_delete": None, place: "print"}
     with pytest.raises(TypeError, match=f"{place} is not callable: 'print'"):
         Handlers(**given)
-
-
-def test_the_context_variables_of_the_registration_are_used() -> None:
-    """Not those of the caller; what a call sets, the next call of the same handler finds, and nobody else."""
-    seen: list[str] = []
-
-    def on_add(_: object) -> None:
-        seen.append(SETTING.get())
-        SETTING.set("set by the handler")
-
-    def register() -> Handlers:
-        SETTING.set("registration")
-        return Handlers(on_add, None, None)
-
-    handlers = copy_context().run(register)
-    SETTING.set("caller")
-    handlers.call(Added(NEW))
-    handlers.call(Added(NEW))
-    assert seen == ["registration", "set by the handler"]
-    assert SETTING.get() == "caller"
 
 
 @pytest.mark.parametrize(

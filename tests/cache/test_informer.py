@@ -106,7 +106,7 @@ class Stage:
                 task.cancel()
                 await asyncio.wait([task])
                 for registration in self.informer.close():
-                    assert registration.join(5)
+                    assert registration.delivery.join(5)
             assert task.cancelled()
             assert self.clock.pending == 0
 

@@ -23,7 +23,7 @@ from tests.cache.store_builders import (
 )
 
 from kubeinformer.cache.notifications import Added, Updated
-from kubeinformer.cache.processor import PENDING_MARK
+from kubeinformer.cache.registration import PENDING_MARK
 from kubeinformer.errors import UsageError
 from kubeinformer.objects import KubernetesObject
 
@@ -227,7 +227,7 @@ def test_a_closed_processor_tells_nothing_and_takes_no_handler(cache: Cache) -> 
     with pytest.raises(UsageError, match="late: the informer is stopped"):
         cache.handle(_noting(calls), name="late")
     registration.remove()
-    assert registration.join(DEADLINE)
+    assert registration.delivery.join(DEADLINE)
     assert (calls.seen, registration.pending) == ([], 0)
 
 
@@ -247,7 +247,7 @@ def test_a_growing_backlog_is_logged(cache: Cache, caplog: pytest.LogCaptureFixt
         registration.put([Updated(PODS[0], PODS[0])])
     registration.put([Updated(PODS[0], PODS[0])] * 3 * PENDING_MARK)
     registration.put([Updated(PODS[0], PODS[0])])
-    registration.close()
+    registration.delivery.close()
     opened.set()
     assert [message.split(";")[0] for message in caplog.messages] == [
         f"slow: {3 * PENDING_MARK} notifications wait",

@@ -18,7 +18,7 @@ from tests.cache.store_builders import (
     running_cache,
 )
 
-from kubeinformer.cache.processor import Registration
+from kubeinformer.cache.registration import Registration
 from kubeinformer.objects import KubernetesObject
 
 PODS = [pod(f"p{number}", str(number + 1)) for number in range(5)]
@@ -44,13 +44,13 @@ def test_remove_waits_for_the_call_in_flight(cache: Cache, monkeypatch: pytest.M
     cache.push(listed(*PODS))
     calls.wait_for(1)
 
-    join = registration.join
+    join = registration.delivery.join
 
     def open_then_join(timeout: float | None) -> bool:
         opened.set()
         return join(timeout)
 
-    monkeypatch.setattr(registration, "join", open_then_join)
+    monkeypatch.setattr(registration.delivery, "join", open_then_join)
     in_threads(registration.remove)
     calls.note("removed")
     cache.push(changes(added(pod("late", "9"))))
@@ -117,7 +117,7 @@ def test_a_handler_may_remove_itself(cache: Cache) -> None:
     registrations.note(registration)
     cache.push(listed(*PODS))
     assert calls.wait_for(1) == [("p0",)]
-    assert registration.join(DEADLINE)
+    assert registration.delivery.join(DEADLINE)
     cache.push(changes(added(pod("late", "9"))))
     assert calls.seen == [("p0",)]
 
@@ -137,7 +137,7 @@ def test_two_handlers_may_remove_each_other(cache: Cache) -> None:
     cache.push(listed(PODS[0]))
     assert sorted(returned.wait_for(2)) == [(0,), (1,)]
     for (registration,) in registrations.seen:
-        assert registration.join(DEADLINE)
+        assert registration.delivery.join(DEADLINE)
     assert len(returned.seen) == 2
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 from tests.cache.store_builders import Cache, in_threads, running_cache
 
-from kubeinformer.cache.processor import Registration
+from kubeinformer.cache.registration import Registration
 from kubeinformer.cache.resync import SHORTEST_PERIOD, ResyncTimers
 from kubeinformer.testing.fake_clock import FakeClock
 

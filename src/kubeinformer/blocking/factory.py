@@ -17,7 +17,7 @@ from kubeinformer.blocking.client import Client
 from kubeinformer.blocking.informer import Informer
 from kubeinformer.blocking.portal import Portal
 from kubeinformer.cache.background_errors import BackgroundError
-from kubeinformer.cache.delivery_thread import on_delivery_thread
+from kubeinformer.cache.delivery import waits_for_itself
 from kubeinformer.cache.factory import InformerFactory, UserCode
 from kubeinformer.cache.indexes import IndexFunction
 from kubeinformer.cache.informer import LoadMode, SharedIndexInformer
@@ -216,7 +216,7 @@ class SharedInformerFactory:
 
 def _join(running: Sequence[UserCode]) -> None:
     """Wait a moment for calls in flight, and name those that go on."""
-    if on_delivery_thread():  # inside a handler: it would wait for itself
+    if waits_for_itself():  # inside a handler: it would wait for itself
         return
     until = time.monotonic() + STOP_WAIT
     for user_code in running:

@@ -9,7 +9,7 @@ from kubeinformer.cache.indexer import Indexer
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.lister import Lister
-from kubeinformer.cache.processor import Registration
+from kubeinformer.cache.registration import Registration
 
 
 class Informer:

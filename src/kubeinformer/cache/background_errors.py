@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from kubeinformer.cache.delivery import Delivery
+from kubeinformer.cache.delivery_task import DeliveryTask
 from kubeinformer.cache.delivery_thread import DeliveryThread
+from kubeinformer.cache.handlers import is_async
 from kubeinformer.clock import Clock
 from kubeinformer.errors import KubeInformerError
 
 _log = logging.getLogger("kubeinformer.errors")
 LOG_PAUSE = 30.0  # seconds between two log lines of the same error
 LONGEST_QUEUE = 1000
+
+OnError = Callable[["BackgroundError"], Any]  # a plain function, or a coroutine function
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +84,34 @@ class _Waiting:
 class ErrorReporter:
     """Logs background errors, the same one at most every 30 s, and tells all of them to `on_error`.
 
-    Thread-safe. `on_error` is called on a thread of its own; where it is slower than the errors, only the newest
-    1,000 wait for it.
+    Thread-safe. `on_error` is called on a thread of its own, an async one on the event loop that made the reporter;
+    where it is slower than the errors, only the newest 1,000 wait for it.
+
+    Raises:
+        UsageError: `on_error` is async, and no event loop runs here.
     """
 
-    def __init__(self, clock: Clock, on_error: Callable[[BackgroundError], object] | None) -> None:
+    def __init__(self, clock: Clock, on_error: OnError | None) -> None:
         self._clock = clock
         self._on_error = on_error
         self._lock = threading.Lock()
         self._logged: dict[tuple[object, ...], tuple[float, int]] = {}  # when last, how many since
-        self._thread = DeliveryThread("kubeinformer-on-error", _Waiting(), self._tell)
+        self._delivery: Delivery[BackgroundError]
+        if is_async(on_error):
+            self._delivery = DeliveryTask("kubeinformer-on-error", _Waiting(), self._tell_async)
+        else:
+            self._delivery = DeliveryThread("kubeinformer-on-error", _Waiting(), self._tell)
 
     def report(self, error: BackgroundError) -> None:
         """Log an error and pass it on."""
         self._log(error)
         if self._on_error is not None:
-            self._thread.put((error,))
+            self._delivery.put((error,))
 
-    def close(self) -> DeliveryThread[BackgroundError]:
-        """Pass nothing on any more; return what a call may still be in flight on, to be joined."""
-        self._thread.close()
-        return self._thread
+    def close(self) -> Delivery[BackgroundError]:
+        """Pass nothing on any more; return what a call may still be in flight on."""
+        self._delivery.close()
+        return self._delivery
 
     def _log(self, error: BackgroundError) -> None:
         unlogged = self._unlogged(error)
@@ -124,4 +138,14 @@ class ErrorReporter:
         try:
             self._on_error(error)
         except BaseException:  # noqa: BLE001  # user code must not end the thread
+            _log.exception("on_error raised")
+
+    async def _tell_async(self, error: BackgroundError) -> None:
+        assert self._on_error is not None
+        try:
+            await self._on_error(error)
+        except BaseException:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
             _log.exception("on_error raised")

@@ -5,39 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import Generic, Protocol, TypeVar
+from concurrent.futures import Future
+from contextvars import copy_context
+from typing import Generic, TypeVar
+
+from kubeinformer.cache.delivery import Buffer, call_at_work, waits_for_itself
 
 _log = logging.getLogger("kubeinformer.processor")
 
 T = TypeVar("T")
 A = TypeVar("A")
-
-
-class Buffer(Protocol[T]):
-    """What waits for the thread; called with the thread's lock held."""
-
-    def put(self, items: Iterable[T], /) -> None:
-        """Append items."""
-
-    def take(self) -> T | None:
-        """Take out the next item, None where there is none."""
-
-    def finished(self, item: T, /) -> None:
-        """Note that an item was handled."""
-
-    def clear(self) -> None:
-        """Drop what waits."""
-
-    def __len__(self) -> int: ...
-
-
-class _Thread(threading.Thread):
-    """Marks the threads of this module, so that one can tell that it runs on one of them."""
-
-
-def on_delivery_thread() -> bool:
-    """Return whether the caller runs inside a handler (any handler, of any informer)."""
-    return isinstance(threading.current_thread(), _Thread)
 
 
 class DeliveryThread(Generic[T]):
@@ -49,15 +26,17 @@ class DeliveryThread(Generic[T]):
     Args:
         name: The name of the thread.
         buffer: Holds what waits, in its order.
-        handle: Called with each item.
+        handle: Called with each item, in the context variables that are set where the delivery is made.
     """
 
     def __init__(self, name: str, buffer: Buffer[T], handle: Callable[[T], object]) -> None:
         self.name = name
+        self.ended: Future[None] = Future()
         self._buffer = buffer
         self._handle = handle
+        self._context = copy_context()
         self._changed = threading.Condition(threading.Lock())
-        self._thread: _Thread | None = None
+        self._thread: threading.Thread | None = None
         self._closed = False
 
     def put(self, items: Iterable[T]) -> int:
@@ -79,26 +58,36 @@ class DeliveryThread(Generic[T]):
     def close(self) -> None:
         """Drop what waits and let no further call begin; one in flight goes on."""
         with self._changed:
+            if self._closed:
+                return
             self._closed = True
             self._buffer.clear()
             self._changed.notify_all()
+            idle = self._thread is None
+        if idle:
+            self.ended.set_result(None)
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the call in flight, at most `timeout` seconds; return whether none is left.
 
-        Inside one of these threads it does not wait at all: two handlers that remove each other would hang.
+        Inside a handler it does not wait at all: two handlers that remove each other would hang.
         """
         thread = self._thread
         if thread is None or not thread.is_alive():
             return True
-        if on_delivery_thread():
+        if waits_for_itself():
             return False
         thread.join(timeout)
         return not thread.is_alive()
 
+    def interrupt(self) -> None:
+        """Do nothing: a thread cannot be asked to leave a function of the user's."""
+
     def _wake(self) -> None:
         if self._thread is None:
-            thread = _Thread(target=self._run, name=self.name, daemon=True)
+            thread = threading.Thread(
+                target=self._context.run, args=(self._run,), name=self.name, daemon=True
+            )
             try:
                 thread.start()
             except RuntimeError:  # the machine has no thread to give; the writer must not fail for that
@@ -108,10 +97,12 @@ class DeliveryThread(Generic[T]):
         self._changed.notify()
 
     def _run(self) -> None:
+        call_at_work.set(self.ended)
         while (item := self._next()) is not None:
             self._handle(item)
             with self._changed:
                 self._buffer.finished(item)
+        self.ended.set_result(None)
 
     def _next(self) -> T | None:
         with self._changed:

@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
-from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter
+from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter, OnError
 from kubeinformer.cache.backoff import Backoff
-from kubeinformer.cache.delivery_thread import DeliveryThread
+from kubeinformer.cache.delivery import Delivery
 from kubeinformer.cache.indexes import IndexFunction
 from kubeinformer.cache.informer import InformerOptions, LoadMode, SharedIndexInformer
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.object_reader import Transform
-from kubeinformer.cache.processor import Registration
 from kubeinformer.client.client import Client
 from kubeinformer.client.config import Config
 from kubeinformer.client.discovery import Discovery
@@ -35,7 +35,7 @@ from kubeinformer.selectors import parse_field_selector, parse_label_selector
 _log = logging.getLogger("kubeinformer.factory")
 
 
-UserCode = Registration | DeliveryThread[BackgroundError]  # what may still run in user code after a stop
+UserCode = Delivery[Any]  # what may still run in user code after a stop
 
 
 class InformerFactory:
@@ -57,7 +57,7 @@ class InformerFactory:
         namespaces: Collection[str] | None = None,
         resync_period: float = 0.0,
         transform: Transform | None = None,
-        on_error: Callable[[BackgroundError], object] | None = None,
+        on_error: OnError | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.config = config
@@ -196,21 +196,21 @@ class InformerFactory:
             raise UsageError("the factory was stopped")
 
     async def stop_informer(self, informer: SharedIndexInformer) -> list[UserCode]:
-        """Stop one informer and forget it; return its registrations, to be joined."""
+        """Stop one informer and forget it; return what user code may still be running in."""
         with self._lock:
             self._informers.pop(informer.options, None)
         task = self._tasks.pop(informer, None)
         if task is not None:
             await _cancel(task)
-        return [*informer.close()]
+        return _deliveries(informer)
 
     async def stop(self) -> list[UserCode]:
-        """Stop everything; return what user code may still be running in, to be joined."""
+        """Stop everything; return what user code may still be running in."""
         with self._lock:
             self._stopped = True
         running: list[UserCode] = []
         for informer in self.informers:
-            running += informer.close()
+            running += _deliveries(informer)
         tasks, self._tasks = self._tasks, {}
         await _cancel(*tasks.values())
         if self._connection is not None:
@@ -282,6 +282,10 @@ def _namespaces(namespaces: Collection[str]) -> tuple[str, ...]:
     if not distinct or not all(distinct):
         raise ValueError("namespaces is empty, or names an empty one; leave it out to watch all of them")
     return distinct
+
+
+def _deliveries(informer: SharedIndexInformer) -> list[UserCode]:
+    return [registration.delivery for registration in informer.close()]
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

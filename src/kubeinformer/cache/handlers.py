@@ -1,10 +1,9 @@
-"""The user's handler functions: how they are called, and what becomes of what they raise."""
+"""The user's handler functions: which is called for what, and how."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -17,26 +16,30 @@ OnDelete = Callable[..., Any]
 
 
 class Handlers:
-    """Three functions, each of which may be missing, called in the context variables of their registration.
+    """Three functions, plain ones or coroutine functions, each of which may be missing.
 
     Args:
         on_add: `on_add(obj)`, or `on_add(obj, initial=...)` where it has one more parameter of that name.
         on_update: `on_update(old, new)`.
         on_delete: `on_delete(obj)`.
 
+    Attributes:
+        are_async: Whether one of them is a coroutine function: then all are called on its event loop.
+
     Raises:
         TypeError: One of them is not callable.
-        UsageError: One of them is a coroutine function.
     """
 
     def __init__(self, on_add: OnAdd | None, on_update: OnUpdate | None, on_delete: OnDelete | None) -> None:
-        for name, function in (("on_add", on_add), ("on_update", on_update), ("on_delete", on_delete)):
-            _check(name, function)
+        functions = {"on_add": on_add, "on_update": on_update, "on_delete": on_delete}
+        for name, function in functions.items():
+            if function is not None and not callable(function):
+                raise TypeError(f"{name} is not callable: {function!r}")
+        self.are_async = any(map(is_async, functions.values()))
         self._on_add = on_add
         self._on_update = on_update
         self._on_delete = on_delete
         self._tell_initial = on_add is not None and _takes_initial(on_add)
-        self._context = copy_context()
 
     @property
     def name(self) -> str:
@@ -46,32 +49,35 @@ class Handlers:
         return "+".join(names) or "nothing"
 
     def call(self, notification: Notification) -> None:
-        """Call the function that a notification is for; whatever it raises comes out."""
-        self._context.run(self._call, notification)
+        """Call the function that a notification is for; whatever it raises comes out.
 
-    def _call(self, notification: Notification) -> None:
+        Raises:
+            UsageError: A plain function returned a coroutine, which nobody would await here.
+        """
+        result = self._call(notification)
+        if inspect.iscoroutine(result):
+            result.close()
+            raise UsageError(f"{self.name} returned a coroutine; only an `async def` function is awaited")
+
+    async def call_async(self, notification: Notification) -> None:
+        """Call the function that a notification is for, and await it where it is to be awaited."""
+        result = self._call(notification)
+        if inspect.isawaitable(result):
+            await result
+
+    def _call(self, notification: Notification) -> object:
         match notification:
             case Added(added, initial) if self._on_add is not None:
-                if self._tell_initial:
-                    self._on_add(added, initial=initial)
-                else:
-                    self._on_add(added)
+                return self._on_add(added, initial=initial) if self._tell_initial else self._on_add(added)
             case Updated(old, new) if self._on_update is not None:
-                self._on_update(old, new)
+                return self._on_update(old, new)
             case Deleted(deleted) if self._on_delete is not None:
-                self._on_delete(deleted)
+                return self._on_delete(deleted)
+        return None
 
 
-def _check(name: str, function: Callable[..., Any] | None) -> None:
-    if function is None:
-        return
-    if not callable(function):
-        raise TypeError(f"{name} is not callable: {function!r}")
-    if _is_async(function):
-        raise UsageError(f"{name} is an async function; handlers are plain functions here")
-
-
-def _is_async(function: Any) -> bool:
+def is_async(function: Any) -> bool:
+    """Return whether calling a function (or a partial of one, or an object) gives a coroutine."""
     while isinstance(function, partial):
         function = function.func
     return any(map(inspect.iscoroutinefunction, (function, type(function).__call__)))

@@ -24,9 +24,10 @@ from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.lister import Lister
 from kubeinformer.cache.notifications import Updated
 from kubeinformer.cache.object_reader import ObjectReader, Transform
-from kubeinformer.cache.processor import Processor, Registration
+from kubeinformer.cache.processor import Processor
 from kubeinformer.cache.real_fifo import RealFIFO
 from kubeinformer.cache.reflector import Reflector
+from kubeinformer.cache.registration import HandlerRegistration, Registration, StreamRegistration
 from kubeinformer.cache.resync import ResyncTimers
 from kubeinformer.clock import Clock
 from kubeinformer.object_bytes import RAW_BYTES
@@ -122,25 +123,34 @@ class SharedIndexInformer:
         on_update: OnUpdate | None,
         on_delete: OnDelete | None,
         *,
-        resync_period: float | None,
-    ) -> Registration:
-        """Register handler functions; see the factories' informers for the promises."""
+        resync_period: float | None = None,
+        coalesce: bool = False,
+    ) -> HandlerRegistration:
+        """Register handler functions; see the faces' informers for the promises."""
         handlers = Handlers(on_add, on_update, on_delete)
         period = self._resync_period if resync_period is None else resync_period
         if period < 0:
             raise ValueError(f"resync_period is negative: {period}")
-        registration = Registration(
+        registration = HandlerRegistration(
             f"{self.options.reference}-{handlers.name}",
             handlers,
             discard=self._discard,
             on_synced=self._on_change,
             on_fault=self._handler_failed,
+            coalesce=coalesce,
         )
         self._processor.add(registration, self._present)
         if period:
             self._resyncs.add(registration, period)
         self._on_change()
         return registration
+
+    def add_stream(self, *, coalesce: bool = False) -> StreamRegistration:
+        """Register a stream, which the program reads itself; see the faces' informers for the promises."""
+        name = f"{self.options.reference}-events"
+        stream = StreamRegistration(name, discard=self._discard, coalesce=coalesce)
+        self._processor.add(stream, self._present)
+        return stream
 
     @property
     def handlers_have_synced(self) -> bool:
@@ -200,7 +210,7 @@ class SharedIndexInformer:
             tasks.create_task(reflector.run())
 
     def close(self) -> list[Registration]:
-        """Let no further handler call begin, and return the registrations, to be joined."""
+        """Let no further handler call begin, and return the registrations, whose calls may be in flight."""
         return list(self._processor.close())
 
     # -- the reflectors' sink -----------------------------------------------------------------------------------

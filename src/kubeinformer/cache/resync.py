@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from kubeinformer.cache.processor import Registration
+from kubeinformer.cache.registration import Registration
 from kubeinformer.clock import Clock, Timer
 
 SHORTEST_PERIOD = 1.0  # seconds
