@@ -7,12 +7,12 @@ from kubeinformer._version import __version__
 from kubeinformer.blocking.client import Client
 from kubeinformer.blocking.factory import SharedInformerFactory
 from kubeinformer.blocking.informer import Informer
+from kubeinformer.blocking.registration import Events, Registration
 from kubeinformer.cache.background_errors import BackgroundError
 from kubeinformer.cache.indexer import Indexer
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.lister import Lister
 from kubeinformer.cache.notifications import Added, Deleted, Updated
-from kubeinformer.cache.registration import Registration
 from kubeinformer.client.config import Config
 from kubeinformer.client.loading import load_config
 from kubeinformer.errors import (
@@ -48,6 +48,7 @@ __all__ = [
     "Conflict",
     "Deleted",
     "DeletedFinalStateUnknown",
+    "Events",
     "Expired",
     "Forbidden",
     "Indexer",

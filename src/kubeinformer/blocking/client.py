@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Self, TypeVar
+from collections.abc import Mapping
+from typing import Self
 
-from kubeinformer.blocking.portal import Portal
 from kubeinformer.client.client import Client as AsyncClient
 from kubeinformer.client.client import PatchType
 from kubeinformer.client.config import Config
-from kubeinformer.client.loading import load_config
+from kubeinformer.fronts.portal import Portal
 from kubeinformer.objects import KubernetesObject
 
-T = TypeVar("T")
 Selector = str | Mapping[str, str] | None
 
 
@@ -30,18 +28,16 @@ class Client:
     """
 
     def __init__(self, config: Config | None = None) -> None:
-        settings = config or load_config()
+        self._client = AsyncClient(config)
         self._portal = Portal("kubeinformer-client")
         self._owns_portal = True
-        self._make: Callable[[], AsyncClient] = lambda: AsyncClient(settings)
-        self._made: AsyncClient | None = None
 
     @classmethod
-    def on_portal(cls, portal: Portal, make: Callable[[], AsyncClient]) -> Self:
+    def on_portal(cls, portal: Portal, client: AsyncClient) -> Self:
         """Return a client on a loop that somebody else owns and stops."""
-        client = cls.__new__(cls)
-        client._portal, client._owns_portal, client._make, client._made = portal, False, make, None
-        return client
+        front = cls.__new__(cls)
+        front._client, front._portal, front._owns_portal = client, portal, False
+        return front
 
     def get(
         self, resource: str, name: str, namespace: str | None = None, *, subresource: str = ""
@@ -54,7 +50,7 @@ class Client:
             namespace: Its namespace; None for the configuration's, else `default`.
             subresource: Such as `status` or `scale`.
         """
-        return self._call(lambda client: client.get(resource, name, namespace, subresource=subresource))
+        return self._portal.call(self._client.get, resource, name, namespace, subresource=subresource)
 
     def create(self, resource: str, body: object, namespace: str | None = None) -> KubernetesObject:
         """Create an object and return it as the server stored it.
@@ -64,7 +60,7 @@ class Client:
             body: The object.
             namespace: Its namespace; None for the body's, else the configuration's, else `default`.
         """
-        return self._call(lambda client: client.create(resource, body, namespace))
+        return self._portal.call(self._client.create, resource, body, namespace)
 
     def update(
         self, resource: str, body: object, namespace: str | None = None, *, subresource: str = ""
@@ -73,7 +69,7 @@ class Client:
 
         With a resourceVersion in the body the server refuses it (`Conflict`) where somebody else wrote since.
         """
-        return self._call(lambda client: client.update(resource, body, namespace, subresource=subresource))
+        return self._portal.call(self._client.update, resource, body, namespace, subresource=subresource)
 
     def patch(
         self,
@@ -95,8 +91,8 @@ class Client:
             type: `merge` (RFC 7386), `json` (RFC 6902) or `strategic` (built-in kinds only).
             subresource: Such as `status`.
         """
-        return self._call(
-            lambda client: client.patch(resource, name, body, namespace, type=type, subresource=subresource)
+        return self._portal.call(
+            self._client.patch, resource, name, body, namespace, type=type, subresource=subresource
         )
 
     def apply(
@@ -119,10 +115,14 @@ class Client:
             force: Whether to take over fields that another manager owns (`Conflict` otherwise).
             subresource: Such as `status`.
         """
-        return self._call(
-            lambda client: client.apply(
-                resource, body, namespace, field_manager=field_manager, force=force, subresource=subresource
-            )
+        return self._portal.call(
+            self._client.apply,
+            resource,
+            body,
+            namespace,
+            field_manager=field_manager,
+            force=force,
+            subresource=subresource,
         )
 
     def delete(
@@ -151,16 +151,15 @@ class Client:
             The object as it was or, where finalizers or a grace period hold it, still is; None where the server
             only confirms.
         """
-        return self._call(
-            lambda client: client.delete(
-                resource,
-                name,
-                namespace,
-                propagation_policy=propagation_policy,
-                grace_period_seconds=grace_period_seconds,
-                uid=uid,
-                resource_version=resource_version,
-            )
+        return self._portal.call(
+            self._client.delete,
+            resource,
+            name,
+            namespace,
+            propagation_policy=propagation_policy,
+            grace_period_seconds=grace_period_seconds,
+            uid=uid,
+            resource_version=resource_version,
         )
 
     def list(
@@ -172,18 +171,19 @@ class Client:
         field_selector: Selector = None,
     ) -> list[KubernetesObject]:
         """Return all objects of a namespace, or (None) of all of them, from as many pages as it takes."""
-        return self._call(
-            lambda client: client.list(
-                resource, namespace, label_selector=label_selector, field_selector=field_selector
-            )
+        return self._portal.call(
+            self._client.list,
+            resource,
+            namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
         )
 
     def close(self) -> None:
         """Close the connection; a client of a factory is closed with it. Closing twice is harmless."""
         if not self._owns_portal or self._portal.is_stopped:
             return
-        if self._made is not None:
-            self._portal.call(self._made.close)
+        self._portal.call(self._client.close)
         self._portal.stop()
 
     def __enter__(self) -> Self:
@@ -194,11 +194,3 @@ class Client:
 
     def __reduce__(self) -> str:
         raise TypeError("a client is bound to its process and cannot be pickled")
-
-    def _call(self, request: Callable[[AsyncClient], Awaitable[T]]) -> T:
-        return self._portal.call(self._perform, request)
-
-    async def _perform(self, request: Callable[[AsyncClient], Awaitable[T]]) -> T:
-        if self._made is None:
-            self._made = self._make()  # on the loop that it belongs to
-        return await request(self._made)

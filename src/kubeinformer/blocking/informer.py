@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kubeinformer.blocking.registration import Events, Registration
 from kubeinformer.cache.handlers import OnAdd, OnDelete, OnUpdate
-from kubeinformer.cache.indexer import Indexer
 from kubeinformer.cache.informer import SharedIndexInformer
-from kubeinformer.cache.informer_status import InformerStatus
-from kubeinformer.cache.lister import Lister
-from kubeinformer.cache.registration import Registration
+from kubeinformer.fronts.informer import InformerFront
 
 
-class Informer:
+class Informer(InformerFront):
     """A current copy of one resource, shared by everybody who asked the factory for it. Thread-safe.
 
     It is made by :meth:`SharedInformerFactory.informer`.
     """
 
     def __init__(self, shared: SharedIndexInformer, stop: Callable[[SharedIndexInformer], None]) -> None:
-        self._shared = shared
+        super().__init__(shared)
         self._stop = stop
 
     def add_event_handler(
@@ -29,8 +27,12 @@ class Informer:
         on_delete: OnDelete | None = None,
         *,
         resync_period: float | None = None,
+        coalesce: bool = False,
     ) -> Registration:
-        """Have functions called for what changes, on a thread of their own, one call after the other.
+        """Have functions called for what changes, one call after the other.
+
+        Plain functions are called on a thread of their own. Where one is `async def`, all three are called on the
+        event loop that runs where they are added. Either way they see the context variables that are set there.
 
         The cache has taken a change in before a handler hears of it. A handler hears of each object first by
         `on_add`, also when it comes late, then of every change in order; what it raises is reported and costs
@@ -44,39 +46,31 @@ class Informer:
                 :class:`~kubeinformer.DeletedFinalStateUnknown` where the end itself was missed.
             resync_period: Seconds between two replays of the whole cache to `on_update`, from memory; None for
                 the factory's period, 0 for none.
+            coalesce: Whether only the latest state of an object waits for a slow handler, not every change: `old`
+                is what it was told last, and what came and went meanwhile it never hears of.
 
         Returns:
             The registration: `.has_synced`, `.pending`, `.remove()`.
 
         Raises:
-            UsageError: The informer is stopped, or a function is a coroutine function.
+            UsageError: The informer is stopped, or a function is async and no event loop runs here.
         """
-        return self._shared.add_event_handler(on_add, on_update, on_delete, resync_period=resync_period)
+        return Registration(
+            self._shared.add_event_handler(
+                on_add, on_update, on_delete, resync_period=resync_period, coalesce=coalesce
+            )
+        )
 
-    @property
-    def lister(self) -> Lister:
-        """Reads by namespace, name and label selector."""
-        return self._shared.lister
+    def events(self, *, coalesce: bool = False) -> Events:
+        """Return what happens from now on as an iterator, beginning with an `Added` for everything that is there.
 
-    @property
-    def indexer(self) -> Indexer:
-        """Reads by key and by index."""
-        return self._shared.indexer
+        Args:
+            coalesce: Whether only the latest state of an object waits to be read, not every change.
 
-    @property
-    def has_synced(self) -> bool:
-        """Whether the first load is in the cache; once true it stays true."""
-        return self._shared.has_synced
-
-    @property
-    def resource_version(self) -> str | dict[str, str]:
-        """The version that the cache has reached, by namespace where several are watched; "" before that."""
-        return self._shared.resource_version
-
-    @property
-    def status(self) -> InformerStatus:
-        """How it is doing: synced, stale since, last contact, last error, counts of lists and watches."""
-        return self._shared.status
+        Raises:
+            UsageError: The informer is stopped.
+        """
+        return Events(self._shared.add_stream(coalesce=coalesce))
 
     def stop(self) -> None:
         """Stop this informer and forget it: the next request for the resource makes a new one.
@@ -84,9 +78,3 @@ class Informer:
         What was read stays readable; no handler call begins after this has returned.
         """
         self._stop(self._shared)
-
-    def __repr__(self) -> str:
-        return f"<Informer {self._shared.options.name}>"
-
-    def __reduce__(self) -> str:
-        raise TypeError("an informer is bound to its process and cannot be pickled")

@@ -24,9 +24,8 @@ from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.object_reader import Transform
 from kubeinformer.client.client import Client
 from kubeinformer.client.config import Config
-from kubeinformer.client.discovery import Discovery
 from kubeinformer.client.list_watch import ResourceListWatch
-from kubeinformer.client.transport import Connection
+from kubeinformer.client.session import Session
 from kubeinformer.clock import Clock, SystemClock, deadline, sleep
 from kubeinformer.errors import CacheSyncTimeout, UsageError
 from kubeinformer.resources import parse_resource
@@ -48,6 +47,9 @@ class InformerFactory:
         transform: Applied by its informers, where they do not say.
         on_error: Called with each :class:`BackgroundError`, on a thread of its own.
         clock: Time and chance.
+
+    Attributes:
+        session: The connection of its informers.
     """
 
     def __init__(
@@ -60,19 +62,17 @@ class InformerFactory:
         on_error: OnError | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.config = config
         self._namespaces = namespaces
         self._resync_period = resync_period
         self._transform = transform
         self._clock = clock or SystemClock()
+        self.session = Session(config, self._clock)
         self._reporter = ErrorReporter(self._clock, on_error)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may stop it in the middle of a call
         self._informers: dict[InformerOptions, SharedIndexInformer] = {}
         self._tasks: dict[SharedIndexInformer, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
-        self._connection: Connection | None = None
-        self._discovery: Discovery | None = None
         self._stopped = False
 
     # -- from any thread ----------------------------------------------------------------------------------------
@@ -150,19 +150,18 @@ class InformerFactory:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(self._wake)
 
+    def close(self) -> list[UserCode]:
+        """Let no handler call begin any more; return what user code may still be running in."""
+        with self._lock:
+            self._stopped = True
+        running = [delivery for informer in self.informers for delivery in _deliveries(informer)]
+        return [*running, self._reporter.close()]
+
     # -- on the loop --------------------------------------------------------------------------------------------
 
-    def connect(self) -> tuple[Connection, Discovery]:
-        """Return the connection and its discovery, made at the first call; no request is sent."""
-        if self._connection is None or self._discovery is None:
-            self._connection = Connection(self.config, self._clock)
-            self._discovery = Discovery(self._connection)
-        return self._connection, self._discovery
-
     def client(self) -> Client:
-        """Return a client on the factory's connection."""
-        connection, discovery = self.connect()
-        return Client(connection=connection, discovery=discovery)
+        """Return a client on the factory's connection, for the factory's loop."""
+        return Client(self.session.config, session=self.session)
 
     async def start(self) -> None:
         """Start every informer that is not running yet.
@@ -204,20 +203,12 @@ class InformerFactory:
             await _cancel(task)
         return _deliveries(informer)
 
-    async def stop(self) -> list[UserCode]:
-        """Stop everything; return what user code may still be running in."""
-        with self._lock:
-            self._stopped = True
-        running: list[UserCode] = []
-        for informer in self.informers:
-            running += _deliveries(informer)
+    async def stop(self) -> None:
+        """Stop everything that runs on the loop; `close` comes first."""
         tasks, self._tasks = self._tasks, {}
         await _cancel(*tasks.values())
-        if self._connection is not None:
-            await self._connection.close()
+        await self.session.close()
         self._wake()
-        running.append(self._reporter.close())
-        return running
 
     async def _keep_running(self, informer: SharedIndexInformer) -> None:
         """Run an informer; should it ever die, say so and run it again."""
@@ -232,10 +223,9 @@ class InformerFactory:
                 await sleep(self._clock, delay)
 
     def _list_watch(self, options: InformerOptions, namespace: str | None) -> ListWatch:
-        connection, discovery = self.connect()
         return ResourceListWatch(
-            connection,
-            discovery,
+            self.session.connection,
+            self.session.discovery,
             options.reference,
             namespace=namespace,
             label_selector=options.label_selector,

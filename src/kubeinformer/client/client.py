@@ -10,11 +10,9 @@ import msgspec
 
 from kubeinformer.client.bodies import encode, encode_object
 from kubeinformer.client.config import Config
-from kubeinformer.client.discovery import Discovery
 from kubeinformer.client.loading import load_config
 from kubeinformer.client.object_answers import read_deleted, read_object, read_page
-from kubeinformer.client.transport import REQUEST_TIMEOUT, Connection
-from kubeinformer.clock import SystemClock
+from kubeinformer.client.session import Requests, Session
 from kubeinformer.errors import Expired
 from kubeinformer.objects import KubernetesObject
 from kubeinformer.resources import Resource, ResourceReference, parse_resource
@@ -48,8 +46,7 @@ class Client:
 
     Args:
         config: Where to connect to; by default what :func:`~kubeinformer.client.loading.load_config` finds.
-        connection: A connection to share; it stays open.
-        discovery: What that connection's server has, to share what it remembers.
+        session: A session to share with others; it stays open.
 
     Raises:
         ConfigurationError: No configuration was given, and none was found.
@@ -59,16 +56,13 @@ class Client:
         self,
         config: Config | None = None,
         *,
-        connection: Connection | None = None,
-        discovery: Discovery | None = None,
+        session: Requests | None = None,
     ) -> None:
-        self.config = config or (connection.config if connection else load_config())
-        self._owns_connection = connection is None
-        self._transport = connection
-        self._discovery = discovery
+        self.config = config or load_config()
+        self._owns_session = session is None
+        self._session = session or Session(self.config)
 
     async def __aenter__(self) -> Self:
-        self._connection()
         return self
 
     async def __aexit__(
@@ -78,8 +72,8 @@ class Client:
 
     async def close(self) -> None:
         """Close the connection, unless it is shared. Harmless when closed already."""
-        if self._owns_connection:
-            await self._connection().close()
+        if self._owns_session:
+            await self._session.close()
 
     async def get(
         self,
@@ -92,7 +86,7 @@ class Client:
         """Return one object, from the server."""
         found = await self._resolve(resource)
         path = self._object_path(found, name, namespace, subresource)
-        return read_object(await self._send("GET", "get", found, path), found, subresource)
+        return read_object(await self._session.send("GET", "get", found, path), found, subresource)
 
     async def list(
         self,
@@ -125,7 +119,7 @@ class Client:
         found = await self._resolve(resource)
         encoded = encode_object(body, found)
         path = found.path(namespace=self._namespace(found, _first(namespace, encoded.namespace)))
-        return read_object(await self._send("POST", "create", found, path, body=encoded.raw), found)
+        return read_object(await self._session.send("POST", "create", found, path, body=encoded.raw), found)
 
     async def update(
         self,
@@ -139,7 +133,7 @@ class Client:
         found = await self._resolve(resource)
         encoded = encode_object(body, found)
         path = self._object_path(found, encoded.name, _first(namespace, encoded.namespace), subresource)
-        answer = await self._send("PUT", "update", found, path, body=encoded.raw)
+        answer = await self._session.send("PUT", "update", found, path, body=encoded.raw)
         return read_object(answer, found, subresource)
 
     async def patch(
@@ -166,7 +160,7 @@ class Client:
             raise ValueError(f"patch type {type!r} is none of {', '.join(_PATCH_TYPES)}")
         found = await self._resolve(resource)
         path = self._object_path(found, name, namespace, subresource)
-        answer = await self._send(
+        answer = await self._session.send(
             "PATCH", "patch", found, path, body=encode(body), content_type=_PATCH_TYPES[type]
         )
         return read_object(answer, found, subresource)
@@ -195,7 +189,7 @@ class Client:
         encoded = encode_object(body, found)
         path = self._object_path(found, encoded.name, _first(namespace, encoded.namespace), subresource)
         query = {"fieldManager": field_manager} | ({"force": "true"} if force else {})
-        answer = await self._send(
+        answer = await self._session.send(
             "PATCH", "patch", found, path, query=query, body=encoded.raw, content_type=_APPLY
         )
         return read_object(answer, found, subresource)
@@ -236,7 +230,9 @@ class Client:
             "gracePeriodSeconds": grace_period_seconds,
             "preconditions": preconditions or None,
         }
-        answer = await self._send("DELETE", "delete", found, path, body=msgspec.json.encode(_given(options)))
+        answer = await self._session.send(
+            "DELETE", "delete", found, path, body=msgspec.json.encode(_given(options))
+        )
         return read_deleted(answer, found)
 
     async def _pages(self, resource: Resource, path: str, query: Mapping[str, str]) -> Objects:
@@ -244,22 +240,15 @@ class Client:
         token = ""
         while True:
             page_query = {**query, "continue": token} if token else query
-            body = await self._send("GET", "list", resource, path, query=page_query, timeout=None)
+            body = await self._session.send("GET", "list", resource, path, query=page_query, timeout=None)
             page, token = read_page(body, resource)
             objects += page
             if not token:
                 return objects
 
     async def _resolve(self, resource: str | ResourceReference) -> Resource:
-        if self._discovery is None:
-            self._discovery = Discovery(self._connection())
         reference = parse_resource(resource) if isinstance(resource, str) else resource
-        return await self._discovery.resolve(reference)
-
-    def _connection(self) -> Connection:
-        if self._transport is None:
-            self._transport = Connection(self.config, SystemClock())
-        return self._transport
+        return await self._session.resolve(reference)
 
     def _object_path(
         self, resource: Resource, name: str | None, namespace: str | None, subresource: str = ""
@@ -274,30 +263,6 @@ class Client:
         if not resource.namespaced:
             return None
         return _segment("namespace", _first(namespace, self.config.namespace or "default") or "")
-
-    async def _send(
-        self,
-        method: str,
-        verb: str,
-        resource: Resource,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        content_type: str = "application/json",
-        timeout: float | None = REQUEST_TIMEOUT,
-    ) -> bytes:
-        answer = await self._connection().request(
-            method,
-            path,
-            query=query,
-            body=body,
-            headers={"Content-Type": content_type} if body is not None else None,
-            timeout=timeout,
-            verb=verb,
-            resource=resource.group_resource,
-        )
-        return answer.body
 
 
 def _first(given: str | None, other: str | None) -> str | None:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kubeinformer.blocking.portal import Portal
 from kubeinformer.errors import UsageError
+from kubeinformer.fronts.portal import Portal
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_forked_child_is_told_so(run: int) -> None:
     """The child has no such thread: a call says "made before the fork" at once, and stop is harmless."""
     program = """
 import os, sys
-from kubeinformer.blocking.portal import Portal
+from kubeinformer.fronts.portal import Portal
 from kubeinformer.errors import UsageError
 async def echo(value): return value
 portal = Portal("parent")
@@ -158,7 +158,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 def test_the_interpreter_ends_by_itself() -> None:
     """A portal that nobody stopped does not hold up the end of the program, and leaves no word behind."""
     program = """
-from kubeinformer.blocking.portal import Portal
+from kubeinformer.fronts.portal import Portal
 import asyncio
 async def wait(): await asyncio.Event().wait()
 async def echo(value): return value

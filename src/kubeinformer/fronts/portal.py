@@ -1,4 +1,4 @@
-"""The portal: an event loop on a thread of its own, and the way into it for threads that block.
+"""The portal: an event loop on a thread of its own, and the way into it for threads and for other loops.
 
 One portal belongs to one owner (a factory, a client), who stops it. A call costs some 100 µs, so nothing that
 happens per object or per event goes through it.
@@ -18,7 +18,7 @@ from kubeinformer.errors import UsageError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-EXIT_WAIT = 2.0  # seconds that the end of the interpreter waits for a loop that does not end
+EXIT_WAIT = 2.0  # seconds that a stop, and the end of the interpreter, wait for a loop that does not end
 
 
 class Portal:
@@ -26,16 +26,25 @@ class Portal:
 
     Args:
         name: The name of the thread.
+
+    Attributes:
+        ended: Done when it is stopped and its loop has ended.
     """
 
     def __init__(self, name: str) -> None:
+        self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._name = name
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may stop it in the middle of a call
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
         self._stopped = False
+
+    @property
+    def is_started(self) -> bool:
+        """Whether its loop was ever started."""
+        return self._thread is not None
 
     @property
     def is_stopped(self) -> bool:
@@ -43,7 +52,7 @@ class Portal:
         return self._stopped or os.getpid() != self._pid
 
     def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a coroutine function on the loop and return its result.
+        """Run a coroutine function on the loop and return its result, blocking until it is there.
 
         Whatever interrupts the wait (Ctrl-C, say) cancels the coroutine.
 
@@ -54,10 +63,27 @@ class Portal:
         try:
             return future.result()
         except concurrent.futures.CancelledError:
-            raise UsageError(f"{self._name} was stopped meanwhile") from None
+            raise self._stopped_meanwhile() from None
         except BaseException:
             future.cancel()
             raise
+
+    async def call_async(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a coroutine function on the portal's loop and return its result, awaited on the caller's loop.
+
+        Cancelling the wait cancels the coroutine.
+
+        Raises:
+            UsageError: As for `call`.
+        """
+        future = self.submit(function, *args, **kwargs)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise self._stopped_meanwhile() from None
 
     def submit(
         self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
@@ -72,25 +98,37 @@ class Portal:
         async def run() -> T:
             return await function(*args, **kwargs)
 
-        return asyncio.run_coroutine_threadsafe(run(), loop)
+        coroutine = run()
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, loop)
+        except RuntimeError:  # it ended just now
+            coroutine.close()
+            raise UsageError(f"{self._name} is stopped") from None
 
     def stop(self) -> None:
         """End the loop and its thread; everything on it is cancelled. Stopping twice is harmless.
 
         Called on the loop's own thread it does not wait for the end.
         """
+        thread = self.close()
+        if thread is not None and threading.current_thread() is not thread:
+            thread.join(EXIT_WAIT)
+
+    def close(self) -> threading.Thread | None:
+        """Begin to stop, and return the thread that ends soon, None where there is none."""
         if os.getpid() != self._pid:
-            return
+            return None
         with self._lock:
-            self._stopped = True
+            already, self._stopped = self._stopped, True
             thread, loop = self._thread, self._loop
         if thread is None or loop is None:
-            return
+            if not already:
+                self.ended.set_result(None)
+            return None
         atexit.unregister(self.stop)
-        if not loop.is_closed():
+        if not already and not loop.is_closed():
             loop.call_soon_threadsafe(self._finish)
-        if threading.current_thread() is not thread:
-            thread.join(EXIT_WAIT)
+        return thread
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if os.getpid() != self._pid:
@@ -101,7 +139,7 @@ class Portal:
             if self._loop is None:
                 self._start()
             if threading.current_thread() is self._thread:
-                raise UsageError(f"a blocking call of {self._name} on its own event loop would never return")
+                raise UsageError(f"a call of {self._name} on its own event loop would never return")
             assert self._loop is not None
             return self._loop
 
@@ -115,13 +153,18 @@ class Portal:
 
     def _run(self, started: threading.Event) -> None:
         asyncio.run(self._main(started))
+        self.ended.set_result(None)
 
     async def _main(self, started: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         started.set()
-        await self._end.wait()
+        if not self._stopped:  # set by a signal handler, say, while it started
+            await self._end.wait()
 
     def _finish(self) -> None:
         assert self._end is not None
         self._end.set()
+
+    def _stopped_meanwhile(self) -> UsageError:
+        return UsageError(f"{self._name} was stopped meanwhile")

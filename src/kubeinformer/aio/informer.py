@@ -1,0 +1,83 @@
+"""The asyncio face of an informer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from kubeinformer.aio.registration import Events, Registration
+from kubeinformer.cache.handlers import OnAdd, OnDelete, OnUpdate
+from kubeinformer.cache.informer import SharedIndexInformer
+from kubeinformer.fronts.informer import InformerFront
+
+
+class Informer(InformerFront):
+    """A current copy of one resource, shared by everybody who asked the factory for it. Thread-safe.
+
+    It is made by :meth:`SharedInformerFactory.informer`.
+    """
+
+    def __init__(
+        self, shared: SharedIndexInformer, stop: Callable[[SharedIndexInformer], Awaitable[None]]
+    ) -> None:
+        super().__init__(shared)
+        self._stop = stop
+
+    def add_event_handler(
+        self,
+        on_add: OnAdd | None = None,
+        on_update: OnUpdate | None = None,
+        on_delete: OnDelete | None = None,
+        *,
+        resync_period: float | None = None,
+        coalesce: bool = False,
+    ) -> Registration:
+        """Have functions called for what changes, one call after the other.
+
+        `async def` functions are awaited on the event loop that runs where they are added; where all three are
+        plain ones, they are called on a thread of their own. Either way they see the context variables that are set
+        there.
+
+        The cache has taken a change in before a handler hears of it. A handler hears of each object first by
+        `on_add`, also when it comes late, then of every change in order; what it raises is reported and costs
+        that one call.
+
+        Args:
+            on_add: `on_add(obj)`; with a second parameter named `initial` it also learns whether the object was
+                there when the handler came.
+            on_update: `on_update(old, new)`.
+            on_delete: `on_delete(obj)`, with the last known state: a
+                :class:`~kubeinformer.DeletedFinalStateUnknown` where the end itself was missed.
+            resync_period: Seconds between two replays of the whole cache to `on_update`, from memory; None for
+                the factory's period, 0 for none.
+            coalesce: Whether only the latest state of an object waits for a slow handler, not every change: `old`
+                is what it was told last, and what came and went meanwhile it never hears of.
+
+        Returns:
+            The registration: `.has_synced`, `.pending`, `.remove()`.
+
+        Raises:
+            UsageError: The informer is stopped, or a function is async and no event loop runs here.
+        """
+        return Registration(
+            self._shared.add_event_handler(
+                on_add, on_update, on_delete, resync_period=resync_period, coalesce=coalesce
+            )
+        )
+
+    def events(self, *, coalesce: bool = False) -> Events:
+        """Return what happens from now on as an iterator, beginning with an `Added` for everything that is there.
+
+        Args:
+            coalesce: Whether only the latest state of an object waits to be read, not every change.
+
+        Raises:
+            UsageError: The informer is stopped.
+        """
+        return Events(self._shared.add_stream(coalesce=coalesce))
+
+    async def stop(self) -> None:
+        """Stop this informer and forget it: the next request for the resource makes a new one.
+
+        What was read stays readable; no handler call begins after this has returned.
+        """
+        await self._stop(self._shared)
