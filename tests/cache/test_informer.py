@@ -12,8 +12,10 @@ from tests.cache.scripted_server import NODES, PODS, ScriptedServer, event, list
 
 from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter
 from kubeinformer.cache.indexes import IndexFunction
-from kubeinformer.cache.informer import InformerOptions, SharedIndexInformer
+from kubeinformer.cache.informer import SharedIndexInformer
+from kubeinformer.cache.informer_options import InformerOptions
 from kubeinformer.cache.list_watch import ListWatch
+from kubeinformer.cache.resource_watch import ResourceWatch
 from kubeinformer.errors import NotCovered, NotSynced, UsageError
 from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject
 from kubeinformer.resources import Resource, parse_resource
@@ -98,7 +100,9 @@ class Stage:
 
     def play(self, scene: Callable[[], Awaitable[None]]) -> None:
         async def run() -> None:
-            task = asyncio.create_task(self.informer.run(self.connect))
+            watch = ResourceWatch(self.informer, self.connect, self.clock, self.reporter)
+            watch.feed(self.informer)
+            task = asyncio.create_task(watch.run())
             await self.clock.advance_async()
             try:
                 await scene()

@@ -11,22 +11,22 @@ import logging
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
-from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter, OnError
-from kubeinformer.cache.backoff import Backoff
+from kubeinformer.cache.background_errors import ErrorReporter, OnError
 from kubeinformer.cache.delivery import Delivery
 from kubeinformer.cache.indexes import IndexFunction
-from kubeinformer.cache.informer import InformerOptions, LoadMode, SharedIndexInformer
+from kubeinformer.cache.informer import SharedIndexInformer
+from kubeinformer.cache.informer_options import InformerOptions, LoadMode
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.object_reader import Transform
+from kubeinformer.cache.watches import Watches
 from kubeinformer.client.client import Client
 from kubeinformer.client.config import Config
 from kubeinformer.client.list_watch import ResourceListWatch
 from kubeinformer.client.session import Session
-from kubeinformer.clock import Clock, SystemClock, deadline, sleep
+from kubeinformer.clock import Clock, SystemClock, deadline
 from kubeinformer.errors import CacheSyncTimeout, UsageError
 from kubeinformer.resources import parse_resource
 from kubeinformer.selectors import parse_field_selector, parse_label_selector
@@ -70,7 +70,7 @@ class InformerFactory:
         self._reporter = ErrorReporter(self._clock, on_error)
         self._lock = threading.RLock()  # a signal handler may stop it in the middle of a call
         self._informers: dict[InformerOptions, SharedIndexInformer] = {}
-        self._tasks: dict[SharedIndexInformer, asyncio.Task[None]] = {}
+        self._watches = Watches(self._list_watch, self._clock, self._reporter)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._stopped = False
@@ -173,8 +173,7 @@ class InformerFactory:
             raise UsageError("the factory is stopped")
         self._loop = asyncio.get_running_loop()
         for informer in self.informers:
-            if informer not in self._tasks:
-                self._tasks[informer] = asyncio.create_task(self._keep_running(informer))
+            self._watches.start(informer)
 
     async def wait_for_cache_sync(self, timeout: float | None, *, handlers: bool) -> None:
         """Wait until every started informer is synced, with `handlers` also every handler.
@@ -183,7 +182,7 @@ class InformerFactory:
             CacheSyncTimeout: Some are not after `timeout` seconds; it names them and the reasons.
             UsageError: Nothing was started, or the factory was stopped meanwhile.
         """
-        if not self._tasks:
+        if not self._watches.informers:
             raise UsageError("nothing is started: call start() first")
         try:
             async with deadline(self._clock, timeout if timeout is not None else float("inf")):
@@ -198,29 +197,14 @@ class InformerFactory:
         """Stop one informer and forget it; return what user code may still be running in."""
         with self._lock:
             self._informers.pop(informer.options, None)
-        task = self._tasks.pop(informer, None)
-        if task is not None:
-            await _cancel(task)
+        await self._watches.stop(informer)
         return _deliveries(informer)
 
     async def stop(self) -> None:
         """Stop everything that runs on the loop; `close` comes first."""
-        tasks, self._tasks = self._tasks, {}
-        await _cancel(*tasks.values())
+        await self._watches.stop_all()
         await self.session.close()
         self._wake()
-
-    async def _keep_running(self, informer: SharedIndexInformer) -> None:
-        """Run an informer; should it ever die, say so and run it again."""
-        backoff = Backoff()
-        while True:
-            try:
-                await informer.run(partial(self._list_watch, informer.options))
-            except Exception as error:  # noqa: BLE001  # a fault of ours must not end a cache
-                delay, backoff = backoff.step(self._clock.random())
-                name = str(informer.options.reference)
-                self._reporter.report(BackgroundError(name, None, "run", None, error, "restarting", delay))
-                await sleep(self._clock, delay)
 
     def _list_watch(self, options: InformerOptions, namespace: str | None) -> ListWatch:
         return ResourceListWatch(
@@ -238,7 +222,7 @@ class InformerFactory:
         if self._stopped:
             return {}
         missing = {}
-        for informer in self._tasks:
+        for informer in self._watches.informers:
             if not informer.has_synced:
                 missing[informer.options.name] = informer.status.reason
             elif handlers and not informer.handlers_have_synced:
@@ -276,9 +260,3 @@ def _namespaces(namespaces: Collection[str]) -> tuple[str, ...]:
 
 def _deliveries(informer: SharedIndexInformer) -> list[UserCode]:
     return [registration.delivery for registration in informer.close()]
-
-
-async def _cancel(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

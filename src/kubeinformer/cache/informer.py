@@ -1,79 +1,33 @@
-"""The informer: reflectors, queue, store and delivery of one resource, put together.
+"""The informer: queue, store and delivery of one resource, put together.
 
-One thing happens to the store at a time: `push` takes a reflector's findings through the queue into the store and
-tells the handlers, on the loop's thread. Everything else here may be called from any thread.
+One thing happens to the store at a time: `push` takes what the watch brings through the queue into the store and
+tells the handlers, on the loop's thread. What is not marked so may be called from any thread.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter
 from kubeinformer.cache.coverage import Coverage
-from kubeinformer.cache.deltas import Item, Queue
+from kubeinformer.cache.deltas import Item, Queue, ReplacedAll
 from kubeinformer.cache.handlers import Handlers, OnAdd, OnDelete, OnUpdate
 from kubeinformer.cache.indexed_store import IndexedStore
 from kubeinformer.cache.indexer import Indexer
 from kubeinformer.cache.indexes import Indexers, IndexFunction
+from kubeinformer.cache.informer_options import InformerOptions
 from kubeinformer.cache.informer_status import InformerStatus, combine
-from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.lister import Lister
 from kubeinformer.cache.notifications import Updated
-from kubeinformer.cache.object_reader import ObjectReader, Transform
 from kubeinformer.cache.processor import Processor
 from kubeinformer.cache.real_fifo import RealFIFO
-from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.registration import HandlerRegistration, Registration, StreamRegistration
+from kubeinformer.cache.resource_watch import ResourceWatch, Scopes
 from kubeinformer.cache.resync import ResyncTimers
 from kubeinformer.clock import Clock
-from kubeinformer.object_bytes import RAW_BYTES
 from kubeinformer.objects import KubernetesObject
-from kubeinformer.resources import Resource, ResourceReference
-
-LoadMode = Literal["list", "watch"]
-
-
-@dataclass(frozen=True, slots=True)
-class InformerOptions:
-    """What makes two requests for an informer the same one.
-
-    Attributes:
-        reference: The resource.
-        namespaces: The namespaces to watch, each once; None for all of them.
-        label_selector: In canonical form, "" for everything.
-        field_selector: In canonical form, "" for everything.
-        metadata_only: Whether the server is to send the metadata of the objects only.
-        transform: Applied to each object before anything sees it.
-        strip_managed_fields: Whether `metadata.managedFields` is dropped (before the transform).
-        load: Whether the first content comes by a list, or by a watch (WatchList) where the server does that.
-    """
-
-    reference: ResourceReference
-    namespaces: tuple[str, ...] | None = None
-    label_selector: str = ""
-    field_selector: str = ""
-    metadata_only: bool = False
-    transform: Transform | None = None
-    strip_managed_fields: bool = False
-    load: LoadMode = "list"
-
-    @property
-    def name(self) -> str:
-        """The resource and what narrows it, for messages."""
-        details = [
-            f"{name}={value}"
-            for name, value in (
-                ("namespaces", ",".join(self.namespaces or ())),
-                ("labels", self.label_selector),
-                ("fields", self.field_selector),
-            )
-            if value
-        ]
-        return f"{self.reference} ({' '.join(details)})" if details else str(self.reference)
+from kubeinformer.resources import Resource
 
 
 class SharedIndexInformer:
@@ -108,8 +62,8 @@ class SharedIndexInformer:
         self._processor = Processor()
         self._resyncs = ResyncTimers(clock, self._replay)
         self._resource: Resource | None = None
-        self._scopes: frozenset[str | None] | None = None  # what must be loaded; None until that is known
-        self._reflectors: tuple[Reflector, ...] = ()
+        self._scopes: Scopes | None = None  # what must be loaded; None until that is known
+        self._watch: ResourceWatch | None = None
         self._coverage = Coverage(options.name, options.namespaces, self._store.has_loaded)
         self.indexer = Indexer(self._store, self._coverage)
         self.lister = Lister(self._store, self._coverage, str(options.reference))
@@ -168,73 +122,32 @@ class SharedIndexInformer:
     @property
     def status(self) -> InformerStatus:
         """How the informer is doing."""
-        statuses = [reflector.status for reflector in self._reflectors]
+        statuses = [reflector.status for reflector in self._watch.reflectors] if self._watch else []
         return combine(self.options.name, self.has_synced, self.resource_version, statuses)
 
     # -- its life -----------------------------------------------------------------------------------------------
-
-    async def run(self, list_watch: Callable[[str | None], ListWatch]) -> None:
-        """Keep the cache current until cancelled.
-
-        Args:
-            list_watch: Returns the connection for a namespace, or for all (None).
-        """
-        self._reflectors = ()
-        self._resource = None
-        with self._resyncs:
-            async with asyncio.TaskGroup() as tasks:
-                self._start_reflectors = partial(self._start, tasks, list_watch)
-                # The first finds out whether the resource has namespaces at all; the others follow then.
-                self._start_reflectors(self._requested[:1])
-
-    @property
-    def _requested(self) -> tuple[str | None, ...]:
-        return self.options.namespaces or (None,)
-
-    def _start(
-        self,
-        tasks: asyncio.TaskGroup,
-        list_watch: Callable[[str | None], ListWatch],
-        scopes: tuple[str | None, ...],
-    ) -> None:
-        for scope in scopes:
-            reflector = Reflector(
-                list_watch(scope),
-                self,
-                self._clock,
-                scope=scope,
-                name=str(self.options.reference),
-                by_watch=self.options.load == "watch",
-            )
-            self._reflectors = (*self._reflectors, reflector)
-            tasks.create_task(reflector.run())
 
     def close(self) -> list[Registration]:
         """Let no further handler call begin, and return the registrations, whose calls may be in flight."""
         return list(self._processor.close())
 
-    # -- the reflectors' sink -----------------------------------------------------------------------------------
+    # -- what its watch calls, on the loop's thread ---------------------------------------------------------------
 
-    def resolved(self, resource: Resource) -> ObjectReader:
-        """Learn what the resource is; called by the reflectors."""
-        if self._resource is None:
-            self._settle_scopes(resource)
-        self._resource = resource
-        options = self.options
-        return ObjectReader(resource, RAW_BYTES, options.transform, options.strip_managed_fields)
+    @contextmanager
+    def fed_by(self, watch: ResourceWatch) -> Iterator[None]:
+        """Be fed by a watch for the length of the context."""
+        self._watch = watch
+        with self._resyncs:
+            yield
 
-    def _settle_scopes(self, resource: Resource) -> None:
-        if resource.namespaced or self.options.namespaces is None:
-            self._scopes = frozenset(self._requested)
-            self._start_reflectors(self._requested[1:])
-            return
-        # Its objects live in no namespace: the one watch that runs already covers them.
-        self._reflectors[0].scope = None
-        self._scopes = frozenset((None,))
-        self._coverage.cover_everything()
+    def resolved(self, resource: Resource, scopes: Scopes) -> None:
+        """Learn what the resource is, and the namespaces that are loaded one by one."""
+        self._resource, self._scopes = resource, scopes
+        if not resource.namespaced:
+            self._coverage.cover_everything()
 
     def push(self, item: Item) -> None:
-        """Take in what a reflector found: into the store, then to the handlers."""
+        """Take in what the watch brings: into the store, then to the handlers."""
         self._queue.push(item)
         while self._queue:
             with self._processor.lock:
@@ -244,9 +157,15 @@ class SharedIndexInformer:
             self._processor.cache_synced()
             self._on_change()
 
-    def report(self, error: BackgroundError) -> None:
-        """Pass a background error on."""
-        self._reporter.report(error)
+    def content(self) -> list[Item]:
+        """Return what brings another informer of the same objects to the same state."""
+        present = self._present()
+        return [
+            ReplacedAll(
+                [found for found in present if scope is None or found.namespace == scope], version, scope
+            )
+            for scope, version in self._store.versions.items()
+        ]
 
     # -- odds and ends ------------------------------------------------------------------------------------------
 

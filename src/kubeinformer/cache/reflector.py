@@ -6,6 +6,7 @@ what comes of it is the next input. It ends only by cancellation.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -168,6 +169,7 @@ class Reflector:
         changed = self._resource is not None and self._resource != resource
         self._resource = resource
         self._reader = self._sink.resolved(resource)
+        await asyncio.sleep(0)  # where another reflector watches the same already, this one is cancelled here
         return inputs.Resolved({"list", "watch"} <= set(resource.verbs), from_cache, changed)
 
     async def _list(self, effect: effects.List) -> Input:

@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 from kubeinformer.cache.background_errors import OnError
 from kubeinformer.cache.factory import InformerFactory
 from kubeinformer.cache.indexes import IndexFunction
-from kubeinformer.cache.informer import LoadMode, SharedIndexInformer
+from kubeinformer.cache.informer import SharedIndexInformer
+from kubeinformer.cache.informer_options import LoadMode
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.object_reader import Transform
 from kubeinformer.client.config import Config
