@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from tests.history import eventually
 
 from kubeinformer.errors import NotFound
 from kubeinformer.testing.control_plane import ControlPlane
@@ -166,3 +167,36 @@ def test_the_logs_of_both_servers_can_be_read(control_plane: ControlPlane) -> No
     """`logs` has a part for each server."""
     assert "--- etcd" in control_plane.logs
     assert "--- kube-apiserver\n" in control_plane.logs
+
+
+def test_a_restored_snapshot_brings_back_the_state_of_then(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    """Objects written since are gone, and new writes get versions that were handed out before."""
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+
+    def create(name: str) -> int:
+        status, created = control_plane.request("POST", path, {"metadata": {"name": name}})
+        assert status == 201
+        return int(created["metadata"]["resourceVersion"])
+
+    create("before")
+    control_plane.snapshot()
+    lost = [create(f"after-{number}") for number in range(3)]
+    control_plane.restore()
+    names = [item["metadata"]["name"] for item in control_plane.request("GET", path)[1]["items"]]
+    assert names == ["before"]
+    assert create("again") <= lost[-1]
+
+
+def test_etcd_can_be_killed_and_paused(control_plane: ControlPlane, namespace: str) -> None:
+    """Writes fail while it is down; what was written before is there afterwards."""
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    assert control_plane.request("POST", path, {"metadata": {"name": "a"}})[0] == 201
+    control_plane.kill_etcd()
+    control_plane.start_etcd()
+    with pytest.raises(ControlPlaneError, match="etcd runs already"):
+        control_plane.start_etcd()
+    control_plane.pause_etcd()
+    control_plane.resume_etcd()
+    eventually(lambda: control_plane.request("GET", f"{path}/a")[0] == 200, 30, str)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kubeinformer.testing import control_plane_objects, control_plane_users
 from kubeinformer.testing.control_plane_binaries import find_binaries
 from kubeinformer.testing.control_plane_servers import PortTaken, Servers
+from kubeinformer.testing. import API_SERVER, ETCD
 from kubeinformer.testing.processes import ControlPlaneError
 
 if TYPE_CHECKING:
@@ -164,12 +165,12 @@ class ControlPlane:
     def kill_api_server(self) -> None:
         """End the API server by SIGKILL: open watches are cut without a word. etcd keeps the data."""
         with self._life_cycle:
-            self._servers.end_api_server(signal.SIGKILL)
+            self._servers.end(API_SERVER, signal.SIGKILL)
 
     def stop_api_server(self) -> None:
         """End the API server by SIGTERM, as an upgrade does: open watches end in good order. About 1 s."""
         with self._life_cycle:
-            self._servers.end_api_server(signal.SIGTERM)
+            self._servers.end(API_SERVER, signal.SIGTERM)
 
     def start_api_server(self) -> None:
         """Start the API server again, on the same port with the same data; returns when it is ready.
@@ -188,11 +189,55 @@ class ControlPlane:
 
     def pause_api_server(self) -> None:
         """Halt the API server (SIGSTOP): connections stay open and say nothing, as behind a dead network."""
-        self._servers.signal_api_server(signal.SIGSTOP)
+        self._servers.send_signal(API_SERVER, signal.SIGSTOP)
 
     def resume_api_server(self) -> None:
         """Let a paused API server go on (SIGCONT)."""
-        self._servers.signal_api_server(signal.SIGCONT)
+        self._servers.send_signal(API_SERVER, signal.SIGCONT)
+
+    def kill_etcd(self) -> None:
+        """End etcd by SIGKILL: the API server answers reads from its cache, and errors to everything else."""
+        with self._life_cycle:
+            self._servers.end(ETCD, signal.SIGKILL)
+
+    def start_etcd(self) -> None:
+        """Start etcd again, on the same port with the same data; returns when it is ready.
+
+        Raises:
+            ControlPlaneError: It runs already, it ended, or it was not ready in time.
+        """
+        with self._life_cycle:
+            self._servers.start_etcd()
+
+    def pause_etcd(self) -> None:
+        """Halt etcd (SIGSTOP): what the API server asks it has no answer."""
+        self._servers.send_signal(ETCD, signal.SIGSTOP)
+
+    def resume_etcd(self) -> None:
+        """Let a paused etcd go on (SIGCONT)."""
+        self._servers.send_signal(ETCD, signal.SIGCONT)
+
+    def snapshot(self) -> None:
+        """Keep a copy of all data, in place of an earlier one. etcd is down for about 1 s."""
+        with self._life_cycle:
+            self._servers.end(ETCD, signal.SIGTERM)
+            self._servers.save_data()
+            self._servers.start_etcd()
+
+    def restore(self) -> None:
+        """Go back to the snapshot, as after a disaster: objects and resourceVersions are those of then. About 4 s.
+
+        Raises:
+            ControlPlaneError: There is no snapshot.
+        """
+        with self._life_cycle:
+            self._servers.end(API_SERVER, signal.SIGKILL)
+            self._servers.end(ETCD, signal.SIGTERM)
+            try:
+                self._servers.restore_data()
+            finally:
+                self._servers.start_etcd()
+                self._servers.start_api_server()
 
     def expire_history(self) -> None:
         """Make every resourceVersion and continue token handed out so far answer 410 Gone. About 3 s.

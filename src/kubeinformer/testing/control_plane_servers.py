@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import shutil
 import signal
 from http.client import HTTPException
 from typing import TYPE_CHECKING
@@ -54,6 +55,7 @@ class Servers:
         self._etcd_port, self._peer_port, self._port = ReservedPort(), ReservedPort(), ReservedPort()
         self._processes = Processes()
         directory = self._processes.directory
+        self._data, self._saved = directory / "etcd", directory / "etcd-snapshot"
         self.url = f"https://127.0.0.1:{self._port.number}"
         self.ca_file = directory / CERTIFICATES / "apiserver.crt"
         self.kubeconfig = directory / "kubeconfig"
@@ -69,11 +71,13 @@ class Servers:
 
         Raises:
             PortTaken: Somebody else listens on its port.
-            ControlPlaneError: It ended, or was not ready in time.
+            ControlPlaneError: It runs already, it ended, or it was not ready in time.
         """
+        if self._processes.is_running(ETCD):
+            raise ControlPlaneError("etcd runs already")
         command = etcd_command(
             self._binaries.etcd,
-            self._processes.directory,
+            self._data,
             port=self._etcd_port.number,
             peer_port=self._peer_port.number,
         )
@@ -109,20 +113,33 @@ class Servers:
             kind = PortTaken if _PORT_TAKEN in self._processes.log(name) else ControlPlaneError
             raise kind(f"{name} ended with {self._processes.exit_code(name)}\n{self.logs()}")
 
-    def signal_api_server(self, number: signal.Signals) -> None:
-        """Send the API server a signal; harmless when it does not run."""
-        self._processes.signal(API_SERVER, number)
+    def send_signal(self, name: str, number: signal.Signals) -> None:
+        """Send a server a signal; harmless when it does not run."""
+        self._processes.signal(name, number)
 
-    def end_api_server(self, number: signal.Signals) -> None:
-        """End the API server by this signal, wait until it is gone, and kill it if that takes over 30 s."""
-        self.signal_api_server(number)
-        self.signal_api_server(signal.SIGCONT)  # a paused process takes no SIGTERM
-        if not wait_until(self._api_server_is_gone, _STOP_SECONDS):
-            self.signal_api_server(signal.SIGKILL)
-            wait_until(self._api_server_is_gone, _STOP_SECONDS)
+    def end(self, name: str, number: signal.Signals) -> None:
+        """End a server by this signal, wait until it is gone, and kill it if that takes over 30 s."""
+        self.send_signal(name, number)
+        self.send_signal(name, signal.SIGCONT)  # a paused process takes no SIGTERM
+        if not wait_until(lambda: not self._processes.is_running(name), _STOP_SECONDS):
+            self.send_signal(name, signal.SIGKILL)
+            wait_until(lambda: not self._processes.is_running(name), _STOP_SECONDS)
 
-    def _api_server_is_gone(self) -> bool:
-        return not self._processes.is_running(API_SERVER)
+    def save_data(self) -> None:
+        """Keep a copy of etcd's data, in place of an earlier one; etcd must not run."""
+        shutil.rmtree(self._saved, ignore_errors=True)
+        shutil.copytree(self._data, self._saved)
+
+    def restore_data(self) -> None:
+        """Put the copy in the place of etcd's data; etcd must not run.
+
+        Raises:
+            ControlPlaneError: There is no copy.
+        """
+        if not self._saved.exists():
+            raise ControlPlaneError("there is no snapshot to restore")
+        shutil.rmtree(self._data)
+        shutil.copytree(self._saved, self._data)
 
     def compact(self) -> None:
         """Make etcd forget every revision up to now; it writes a key of its own first, so that now is new."""
@@ -157,13 +174,13 @@ def write_service_account_key(path: Path) -> None:
     path.write_text(f"-----BEGIN EC PRIVATE KEY-----\n{key}-----END EC PRIVATE KEY-----\n")
 
 
-def etcd_command(binary: Path, directory: Path, *, port: int, peer_port: int) -> list[str]:
+def etcd_command(binary: Path, data: Path, *, port: int, peer_port: int) -> list[str]:
     """Return the command line of an etcd of one member, which writes to disk but does not wait for it."""
     client, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer_port}"
     return [
         str(binary),
         "--name=default",
-        f"--data-dir={directory / 'etcd'}",
+        f"--data-dir={data}",
         f"--listen-client-urls={client}",
         f"--advertise-client-urls={client}",
         f"--listen-peer-urls={peer}",
