@@ -7,9 +7,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from kubeinformer.testing import control_plane_objects, control_plane_users
-from kubeinformer.testing.control_plane_binaries import find_binaries
+from kubeinformer.testing.control_plane_binaries import API_SERVER, ETCD, find_binaries
 from kubeinformer.testing.control_plane_servers import PortTaken, Servers
-from kubeinformer.testing. import API_SERVER, ETCD
 from kubeinformer.testing.processes import ControlPlaneError
 
 if TYPE_CHECKING:
