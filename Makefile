@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test lint types layers wheel control-plane clean
+.PHONY: help demo test faults lint types layers wheel control-plane clean
 
 help:  ## What can be made
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -24,6 +24,10 @@ control-plane: $(INSTALLED)  ## Build etcd and kube-apiserver once (4 to 9 minut
 
 test: control-plane  ## Everything: unit, HTTP, real control plane; some of it: make test ARGS="-k selectors"
 	$(BIN)/python -m pytest $(ARGS)
+
+faults: control-plane  ## Five minutes of random faults on the real control plane; FAULT_SECONDS and FAULT_SEED choose
+	KUBEINFORMER_FAULT_SECONDS=$(or $(FAULT_SECONDS),300) KUBEINFORMER_FAULT_SEED=$(or $(FAULT_SEED),1) \
+		$(BIN)/python -m pytest --log-cli-level=INFO tests/control_plane/test_fault_run.py
 
 lint: $(INSTALLED)  ## Style and common mistakes (ruff)
 	$(BIN)/ruff check .

@@ -25,6 +25,7 @@ class Relay:
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._flowing = threading.Event()
         self._flowing.set()
+        self.refuses = False  # whether new connections are reset at once
         self.attempts: list[float] = []  # when connections came, on the monotonic clock
 
     @property
@@ -69,6 +70,9 @@ class Relay:
             except OSError:
                 return
             self.attempts.append(time.monotonic())
+            if self.refuses:
+                _reset(near)
+                continue
             try:
                 far = socket.create_connection(("127.0.0.1", self._target))
             except OSError:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-GATES = ["test", "lint", "types", "layers", "wheel"]
+GATES = ["test", "lint", "types", "layers", "wheel", "faults"]
 STUBBED_MAKE = """#!/bin/sh
 for target; do :; done
 echo "$target $PWD" >> "$MADE"
@@ -49,7 +49,7 @@ def test_all_gates_run_in_the_repository(repository: Path, tmp_path: Path) -> No
     exit_code, made, last_line = run_with_stubbed_make(repository, tmp_path, failing="")
     assert exit_code == 0
     assert made == [f"{gate} {repository}" for gate in GATES]
-    assert re.fullmatch(r"=== passed: test lint types layers wheel \(\d+ s\)", last_line)
+    assert re.fullmatch(r"=== passed: test lint types layers wheel faults \(\d+ s\)", last_line)
 
 
 @pytest.mark.parametrize("failing", GATES)
