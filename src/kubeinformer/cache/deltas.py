@@ -37,7 +37,7 @@ class Changes(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         deltas: The changes; none where only the version moved (a bookmark).
-        version: The resourceVersion.
+        version: The resourceVersion, "" where it stays what it was (more changes lead to the next one).
         scope: The namespace that is watched, None for all of them.
     """
 

@@ -11,13 +11,13 @@ import logging
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, get_args
 
 from kubeinformer.cache.background_errors import ErrorReporter, OnError
 from kubeinformer.cache.delivery import Delivery
 from kubeinformer.cache.indexes import IndexFunction
 from kubeinformer.cache.informer import SharedIndexInformer
-from kubeinformer.cache.informer_options import InformerOptions, LoadMode
+from kubeinformer.cache.informer_options import InformerOptions, LoadMode, QueueMode
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.object_reader import Transform
@@ -89,6 +89,7 @@ class InformerFactory:
         metadata_only: bool = False,
         strip_managed_fields: bool = False,
         load: LoadMode = "list",
+        queue: QueueMode = "fifo",
     ) -> SharedIndexInformer:
         """Return the informer for a resource; the faces' factories have the promises.
 
@@ -96,8 +97,8 @@ class InformerFactory:
             ValueError: The resource or a selector is spelled wrong.
             UsageError: The factory is stopped, or a second caller brings indexers of its own.
         """
-        if load not in ("list", "watch"):
-            raise ValueError(f"load is 'list' or 'watch', not {load!r}")
+        _one_of("load", load, LoadMode)
+        _one_of("queue", queue, QueueMode)
         chosen = self._namespaces if namespaces is None else namespaces
         options = InformerOptions(
             parse_resource(resource),
@@ -108,6 +109,7 @@ class InformerFactory:
             self._transform if transform is None else transform,
             strip_managed_fields,
             load,
+            queue,
         )
         with self._lock:
             if self._stopped:
@@ -256,6 +258,11 @@ def _namespaces(namespaces: Collection[str]) -> tuple[str, ...]:
     if not distinct or not all(distinct):
         raise ValueError("namespaces is empty, or names an empty one; leave it out to watch all of them")
     return distinct
+
+
+def _one_of(name: str, value: str, mode: object) -> None:
+    if value not in get_args(mode):
+        raise ValueError(f"{name} is {' or '.join(map(repr, get_args(mode)))}, not {value!r}")
 
 
 def _deliveries(informer: SharedIndexInformer) -> list[UserCode]:

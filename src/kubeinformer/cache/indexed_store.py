@@ -68,8 +68,9 @@ class IndexedStore:
             else:
                 assert delta.object is not None
                 notifications += self._upsert(delta.key, delta.object)
-        with self._lock:
-            self._versions[changes.scope] = changes.version
+        if changes.version:
+            with self._lock:
+                self._versions[changes.scope] = changes.version
         return notifications
 
     def _upsert(self, key: str, new: KubernetesObject) -> list[Notification]:

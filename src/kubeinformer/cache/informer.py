@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter
 from kubeinformer.cache.coverage import Coverage
+from kubeinformer.cache.delta_fifo import DeltaFIFO
 from kubeinformer.cache.deltas import Item, Queue, ReplacedAll
 from kubeinformer.cache.handlers import Handlers, OnAdd, OnDelete, OnUpdate
 from kubeinformer.cache.indexed_store import IndexedStore
@@ -58,7 +59,7 @@ class SharedIndexInformer:
         self._on_change = on_change
         self._resync_period = resync_period
         self._store = IndexedStore(Indexers(indexers, self._index_failed))
-        self._queue: Queue = RealFIFO()
+        self._queue: Queue = DeltaFIFO() if options.queue == "delta" else RealFIFO()
         self._processor = Processor()
         self._resyncs = ResyncTimers(clock, self._replay)
         self._resource: Resource | None = None

@@ -10,6 +10,7 @@ from kubeinformer.cache.object_reader import Transform
 from kubeinformer.resources import Resource, ResourceReference
 
 LoadMode = Literal["list", "watch"]
+QueueMode = Literal["fifo", "delta"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class InformerOptions:
         transform: Applied to each object before anything sees it.
         strip_managed_fields: Whether `metadata.managedFields` is dropped (before the transform).
         load: Whether the first content comes by a list, or by a watch (WatchList) where the server does that.
+        queue: Whether changes leave the queue in order (RealFIFO), or those of a key together (DeltaFIFO).
     """
 
     reference: ResourceReference
@@ -35,6 +37,7 @@ class InformerOptions:
     transform: Transform | None = None
     strip_managed_fields: bool = False
     load: LoadMode = "list"
+    queue: QueueMode = "fifo"
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from kubeinformer.cache.background_errors import OnError
 from kubeinformer.cache.factory import InformerFactory
 from kubeinformer.cache.indexes import IndexFunction
 from kubeinformer.cache.informer import SharedIndexInformer
-from kubeinformer.cache.informer_options import LoadMode
+from kubeinformer.cache.informer_options import LoadMode, QueueMode
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.object_reader import Transform
 from kubeinformer.client.config import Config
@@ -69,6 +69,7 @@ class FactoryFront(ABC, Generic[FrontT]):
         metadata_only: bool = False,
         strip_managed_fields: bool = False,
         load: LoadMode = "list",
+        queue: QueueMode = "fifo",
     ) -> FrontT:
         """Return the informer for a resource; equal requests share one. Nothing is sent before `start`.
 
@@ -83,6 +84,8 @@ class FactoryFront(ABC, Generic[FrontT]):
             strip_managed_fields: Whether to drop `metadata.managedFields`, which few programs read.
             load: `list` is the cheaper one for the server; `watch` loads by a watch (WatchList, KEP-3157) where the
                 server does that, else by a list all the same.
+            queue: `fifo` keeps the order of the server across all objects (client-go: RealFIFO); `delta` hands on
+                what happened to one object together (client-go: DeltaFIFO).
 
         Raises:
             ValueError: The resource or a selector is spelled wrong; the message points at the place.
@@ -99,6 +102,7 @@ class FactoryFront(ABC, Generic[FrontT]):
                 metadata_only=metadata_only,
                 strip_managed_fields=strip_managed_fields,
                 load=load,
+                queue=queue,
             )
         )
 
