@@ -27,7 +27,7 @@ test: control-plane  ## Everything: unit, HTTP, real control plane; some of it: 
 
 faults: control-plane  ## Five minutes of random faults on the real control plane; FAULT_SECONDS and FAULT_SEED choose
 	KUBEINFORMER_FAULT_SECONDS=$(or $(FAULT_SECONDS),300) KUBEINFORMER_FAULT_SEED=$(or $(FAULT_SEED),1) \
-		$(BIN)/python -m pytest --log-cli-level=INFO tests/control_plane/test_fault_run.py
+		$(BIN)/python -m pytest --log-cli-level=INFO -o faulthandler_timeout=1800 tests/control_plane/test_fault_run.py
 
 lint: $(INSTALLED)  ## Style and common mistakes (ruff)
 	$(BIN)/ruff check .
