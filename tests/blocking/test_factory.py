@@ -282,7 +282,7 @@ def test_one_informer_can_be_stopped_and_made_anew(server: APIServer, factory: S
     eventually(
         lambda: [watch.resource for watch in server.watches] == ["namespaces"], WAIT, lambda: server.watches
     )
-    assert spaces.status.state == "watching"
+    eventually(lambda: spaces.status.state == "watching", WAIT, lambda: spaces.status)
     assert len(maps.lister) == 2
     again = factory.informer("configmaps")
     factory.start()
@@ -380,16 +380,24 @@ def test_a_second_cache_of_a_resource_is_logged(
     assert "another cache of the same resource exists: pods" in caplog.text
 
 
-def test_indexers_belong_to_the_first_call(factory: SharedInformerFactory) -> None:
-    """A second caller cannot bring indexers of its own to a shared informer, and is told so."""
+def test_a_second_caller_may_bring_indexers_of_its_own(factory: SharedInformerFactory) -> None:
+    """They join those of the shared informer; under one name there is one function."""
 
     def by_name(indexed: KubernetesObject) -> list[str]:
         return [indexed.name]
 
+    def by_app(indexed: KubernetesObject) -> list[str]:
+        return [indexed.labels["app"]]
+
     informer = factory.informer("configmaps", indexers={"name": by_name})
-    assert factory.informer("configmaps").indexer is informer.indexer
-    with pytest.raises(UsageError, match="indexers"):
-        factory.informer("configmaps", indexers={"other": by_name})
+    factory.start()
+    factory.wait_for_cache_sync(WAIT)
+    assert (
+        factory.informer("configmaps", indexers={"name": by_name, "app": by_app}).indexer is informer.indexer
+    )
+    assert [found.name for found in informer.indexer.by_index("app", "b")] == ["b"]
+    with pytest.raises(UsageError, match="another index 'name'"):
+        factory.informer("configmaps", indexers={"name": by_app})
 
 
 def test_what_is_bound_to_a_process_cannot_be_pickled(factory: SharedInformerFactory) -> None:

@@ -64,6 +64,11 @@ def tags(indexed: KubernetesObject) -> object:
     return indexed["spec"]["tags"]
 
 
+def by_uid(indexed: KubernetesObject) -> list[str]:
+    """Return what is never shared."""
+    return [indexed.uid]
+
+
 def _tags_of(held: KubernetesObject) -> set[str]:
     spec = held["spec"]
     return {"lone": {"red"}, "list": set(spec.get("tags", ()))}.get(spec["returns"], set())
@@ -123,7 +128,7 @@ class StoreMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.faults: list[str] = []
-        functions: dict[str, Any] = {"tags": tags, "uid": lambda indexed: [indexed.uid]}
+        functions: dict[str, Any] = {"tags": tags, "uid": by_uid}
         self.store = IndexedStore(
             Indexers(functions, lambda name, indexed, _: self.faults.append(f"{name} {indexed.key}"))
         )
@@ -131,6 +136,11 @@ class StoreMachine(RuleBasedStateMachine):
         self.expected: Content = {}
         self.replayed: Content = {}
         self.versions: dict[str | None, str] = {}
+
+    @rule(number=st.integers(1, 3))
+    def add_indexer(self, number: int) -> None:
+        """Index by one more function, or by one that is there already."""
+        self.store.add_indexers({f"late {number}": by_uid})
 
     @rule(deltas=st.lists(DELTAS, max_size=5), scope=st.sampled_from([None, *NAMESPACES]))
     def change(self, deltas: list[Delta], scope: str | None) -> None:

@@ -95,7 +95,7 @@ class InformerFactory:
 
         Raises:
             ValueError: The resource or a selector is spelled wrong.
-            UsageError: The factory is stopped, or a second caller brings indexers of its own.
+            UsageError: The factory is stopped, or another function has the name of an indexer.
         """
         _one_of("load", load, LoadMode)
         _one_of("queue", queue, QueueMode)
@@ -115,14 +115,12 @@ class InformerFactory:
             if self._stopped:
                 raise UsageError("the factory is stopped")
             known = self._informers.get(options)
-            if known is not None and indexers:
-                raise UsageError(
-                    f"{options.name}: this informer exists already; name its indexers at the first call"
-                )
             if known is None:
                 self._warn_of_a_second_cache(options)
                 known = self._informers[options] = self._make(options, indexers or {})
-            return known
+                return known
+        known.indexer.add_indexers(indexers or {})
+        return known
 
     @property
     def status(self) -> dict[str, InformerStatus]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
 
 from kubeinformer.cache.deltas import Changes, Delta, DeltaType, ReplacedAll
-from kubeinformer.cache.indexes import Indexers, Indexes, Values
+from kubeinformer.cache.indexes import Indexers, Indexes, IndexFunction, Values
 from kubeinformer.cache.notifications import Added, Deleted, Notification, Updated
 from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject
 from kubeinformer.resource_versions import is_older
@@ -23,12 +23,16 @@ T = TypeVar("T")
 class IndexedStore:
     """A keyed store of objects with secondary indexes.
 
-    Writes come from one thread; reads from any, each answered from one consistent state.
+    Objects are written by one thread; reads and new indexers may come from any, and each read is answered from one
+    consistent state.
     """
 
     def __init__(self, indexers: Indexers) -> None:
         self._indexers = indexers
-        self._lock = threading.Lock()
+        self._writing = (
+            threading.RLock()
+        )  # one write at a time; user code runs under it, but never under _lock
+        self._lock = threading.RLock()  # re-entrant: a signal handler may read in the middle of a read
         # The four below change together, under the lock.
         self._objects: dict[str, KubernetesObject] = {}
         self._values: dict[str, Values] = {}
@@ -58,7 +62,37 @@ class IndexedStore:
 
     def apply(self, item: Changes | ReplacedAll) -> list[Notification]:
         """Store what the queue brought and return what follows from it, in order."""
-        return self._replace(item) if isinstance(item, ReplacedAll) else self._change(item)
+        with self._writing:
+            return self._replace(item) if isinstance(item, ReplacedAll) else self._change(item)
+
+    def add_indexers(self, functions: Mapping[str, IndexFunction]) -> None:
+        """Index by more functions, from any thread; those that are here already are left as they are.
+
+        The functions run on the caller's thread, over a snapshot: the writer waits only while they make up for
+        what changed meanwhile. Readers see all of the new indexes, whole, or none.
+
+        Raises:
+            UsageError: Another function has one of the names; nothing was added then.
+        """
+        seen = self.read(lambda objects, _: dict(objects))
+        early = self._indexers.only(functions)
+        values_of_seen = {key: early.values_of(held) for key, held in seen.items()}
+        with self._writing:
+            added = self._indexers.only(functions)
+            if not added.names:
+                return
+            up_to_date = added.names == early.names  # nobody else added one of them
+            own: dict[str, Values] = {
+                key: values_of_seen[key] if up_to_date and seen.get(key) is held else added.values_of(held)
+                for key, held in self._objects.items()
+            }
+            indexes = Indexes(added.names)
+            for key, values in own.items():
+                indexes.insert(key, values)
+            with self._lock:
+                self._indexers = self._indexers.joined_by(added)
+                self._indexes.join(indexes)
+                self._values = {key: values + own[key] for key, values in self._values.items()}
 
     def _change(self, changes: Changes) -> list[Notification]:
         notifications: list[Notification] = []

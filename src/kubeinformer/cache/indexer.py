@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 from kubeinformer.cache.coverage import Coverage
 from kubeinformer.cache.indexed_store import IndexedStore
+from kubeinformer.cache.indexes import IndexFunction
 from kubeinformer.objects import KubernetesObject
 
 
@@ -51,6 +52,20 @@ class Indexer:
         """
         self._coverage.check()
         return self._store.read(lambda _, indexes: indexes.values(name))
+
+    def add_indexers(self, indexers: Mapping[str, IndexFunction]) -> None:
+        """Index by more functions, also while the cache is running and before it is loaded.
+
+        What is there is indexed on the calling thread; readers see the new indexes whole, or not yet. A function
+        that is there already, under the same name, is left as it is.
+
+        Args:
+            indexers: Index name to function; the function gets an object and returns its values.
+
+        Raises:
+            UsageError: Another function has one of the names; nothing was added then.
+        """
+        self._store.add_indexers(indexers)
 
     def keys(self) -> list[str]:
         """Return all keys."""

@@ -6,6 +6,7 @@ the lock (it runs user code) and remembered, so that what is taken out is what w
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from kubeinformer.errors import UsageError
@@ -15,6 +16,7 @@ IndexFunction = Callable[[KubernetesObject], Iterable[Hashable] | None]
 Values = tuple[tuple[Hashable, ...], ...]  # per indexer, in their order
 
 NAMESPACE_INDEX = "namespace"
+LONGEST_CALL = 0.1  # seconds that user code may hold up the writer before that is told
 
 
 def namespace_values(indexed: KubernetesObject) -> Iterable[Hashable]:
@@ -22,46 +24,82 @@ def namespace_values(indexed: KubernetesObject) -> Iterable[Hashable]:
     return (indexed.namespace,) if indexed.namespace else ()
 
 
+BUILT_IN: Mapping[str, IndexFunction] = {NAMESPACE_INDEX: namespace_values}
+
+
 class Indexers:
-    """The index functions by name, and the isolation around them.
+    """The index functions by name, and the isolation around them. It never changes: `with_more` makes another one.
 
     Args:
-        functions: Name to function; `namespace` is there always.
+        functions: Name to function.
         on_fault: Called with the indexer's name, the object and the exception when a function raises or returns
             something that is no iterable of hashable values; the object is then not in that index.
+        on_slow: Called with the indexer's name, the object and the seconds of a call that held up the cache.
+        now: Seconds on a monotonic clock.
+        built_in: The functions that every cache has.
 
     Raises:
-        UsageError: One of the functions is named `namespace`.
+        UsageError: One of the functions has the name of a built-in one.
     """
 
     def __init__(
         self,
         functions: Mapping[str, IndexFunction],
         on_fault: Callable[[str, KubernetesObject, BaseException], object],
+        *,
+        on_slow: Callable[[str, KubernetesObject, float], object] = lambda *_: None,
+        now: Callable[[], float] = time.monotonic,
+        built_in: Mapping[str, IndexFunction] = BUILT_IN,
     ) -> None:
-        if NAMESPACE_INDEX in functions:
-            raise UsageError(f"every cache has the index {NAMESPACE_INDEX!r}; name yours otherwise")
-        self._functions: dict[str, IndexFunction] = {NAMESPACE_INDEX: namespace_values, **functions}
+        if taken := built_in.keys() & functions.keys():
+            raise UsageError(f"every cache has the index {taken.pop()!r}; name yours otherwise")
+        self._functions = {**built_in, **functions}
         self._on_fault = on_fault
+        self._on_slow = on_slow
+        self._now = now
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names, in the order of the values."""
         return tuple(self._functions)
 
+    def only(self, functions: Mapping[str, IndexFunction]) -> Indexers:
+        """Return those of the functions that are not here yet.
+
+        Raises:
+            UsageError: Another function has one of their names.
+        """
+        for name, function in functions.items():
+            if self._functions.get(name, function) is not function:
+                raise UsageError(f"there is another index {name!r}; name yours otherwise")
+        new = {name: function for name, function in functions.items() if name not in self._functions}
+        return self._alike(new)
+
+    def joined_by(self, others: Indexers) -> Indexers:
+        """Return these, and then the others."""
+        return self._alike({**self._functions, **others._functions})
+
     def values_of(self, indexed: KubernetesObject) -> Values:
         """Return the values of an object for every indexer."""
         return tuple(self._values(name, indexed) for name in self._functions)
 
     def _values(self, name: str, indexed: KubernetesObject) -> tuple[Hashable, ...]:
+        began = self._now()
         try:
             values = self._functions[name](indexed)
             if isinstance(values, str | bytes):  # a lone string is one value, not its letters
                 values = (values,)
-            return () if values is None else tuple(dict.fromkeys(values))
+            found: tuple[Hashable, ...] = () if values is None else tuple(dict.fromkeys(values))
         except BaseException as error:  # noqa: BLE001  # user code: it costs this object's place in this index
             self._on_fault(name, indexed, error)
-            return ()
+            found = ()
+        seconds = self._now() - began
+        if seconds > LONGEST_CALL:
+            self._on_slow(name, indexed, seconds)
+        return found
+
+    def _alike(self, functions: Mapping[str, IndexFunction]) -> Indexers:
+        return Indexers(functions, self._on_fault, on_slow=self._on_slow, now=self._now, built_in={})
 
 
 class Indexes:
@@ -72,6 +110,10 @@ class Indexes:
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._maps: dict[str, dict[Hashable, dict[str, None]]] = {name: {} for name in names}
+
+    def join(self, others: Indexes) -> None:
+        """Take in the indexes of other indexers, which come last then."""
+        self._maps.update(others._maps)
 
     def insert(self, key: str, values: Values) -> None:
         """Add a key under its values."""

@@ -27,6 +27,7 @@ from kubeinformer.cache.registration import HandlerRegistration, Registration, S
 from kubeinformer.cache.resource_watch import ResourceWatch, Scopes
 from kubeinformer.cache.resync import ResyncTimers
 from kubeinformer.clock import Clock
+from kubeinformer.errors import UsageError
 from kubeinformer.objects import KubernetesObject
 from kubeinformer.resources import Resource
 
@@ -58,7 +59,9 @@ class SharedIndexInformer:
         self._reporter = reporter
         self._on_change = on_change
         self._resync_period = resync_period
-        self._store = IndexedStore(Indexers(indexers, self._index_failed))
+        self._store = IndexedStore(
+            Indexers(indexers, self._index_failed, on_slow=self._index_slow, now=clock.now)
+        )
         self._queue: Queue = DeltaFIFO() if options.queue == "delta" else RealFIFO()
         self._processor = Processor()
         self._resyncs = ResyncTimers(clock, self._replay)
@@ -184,6 +187,10 @@ class SharedIndexInformer:
 
     def _index_failed(self, name: str, indexed: KubernetesObject, error: BaseException) -> None:
         self._report("index", error, f"{indexed.key} is not in index {name!r}")
+
+    def _index_slow(self, name: str, indexed: KubernetesObject, seconds: float) -> None:
+        error = UsageError(f"index {name!r} took {seconds:.1f} s for {indexed.key}")
+        self._report("index", error, "the cache waits for it")
 
     def _handler_failed(self, registration: Registration, error: BaseException) -> None:
         self._report("handler", error, f"{registration.name} goes on with the next change")

@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter
 from kubeinformer.cache.deltas import Item
+from kubeinformer.cache.indexes import LONGEST_CALL
 from kubeinformer.cache.informer_options import InformerOptions
 from kubeinformer.cache.list_watch import ListWatch
-from kubeinformer.cache.object_reader import ObjectReader
+from kubeinformer.cache.object_reader import ObjectReader, Transform
 from kubeinformer.cache.reflector import Reflector
 from kubeinformer.clock import Clock
+from kubeinformer.errors import UsageError
 from kubeinformer.object_bytes import RAW_BYTES
 from kubeinformer.resources import Resource
 
@@ -119,7 +121,8 @@ class ResourceWatch:
                 self._settle_scopes(resource)
             for informer in self.informers:
                 informer.resolved(resource, self._scopes)
-        return ObjectReader(resource, RAW_BYTES, options.transform, options.strip_managed_fields)
+        transform = options.transform and self._timed(options.transform)
+        return ObjectReader(resource, RAW_BYTES, transform, options.strip_managed_fields)
 
     def push(self, item: Item) -> None:
         """Hand on what a reflector found."""
@@ -129,6 +132,23 @@ class ResourceWatch:
     def report(self, error: BackgroundError) -> None:
         """Pass a background error on."""
         self._reporter.report(error)
+
+    def _timed(self, transform: Transform) -> Transform:
+        def timed(value: dict[str, Any]) -> dict[str, Any] | None:
+            began = self._clock.now()
+            try:
+                return transform(value)
+            finally:
+                seconds = self._clock.now() - began
+                if seconds > LONGEST_CALL:
+                    self._report_slow(seconds)
+
+        return timed
+
+    def _report_slow(self, seconds: float) -> None:
+        name = self.resource.group_resource if self.resource else str(self.owner.options.reference)
+        error = UsageError(f"the transform took {seconds:.1f} s for an object")
+        self._reporter.report(BackgroundError(name, None, "transform", None, error, "the cache waits for it"))
 
     def _settle_scopes(self, resource: Resource) -> None:
         scopes = self.owner.options.scopes

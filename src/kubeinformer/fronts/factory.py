@@ -78,7 +78,8 @@ class FactoryFront(ABC, Generic[FrontT]):
             namespaces: The namespaces to watch, one watch each; None for the factory's.
             label_selector: Only objects whose labels match, chosen by the server.
             field_selector: Only objects whose fields match, such as `metadata.name=web`, chosen by the server.
-            indexers: Index name to function; the function gets an object and returns its values.
+            indexers: Index name to function; the function gets an object and returns its values. They are added to
+                an informer that exists already.
             transform: Changes each object before anything sees it; None for the factory's.
             metadata_only: Whether the server is to send the metadata of the objects only.
             strip_managed_fields: Whether to drop `metadata.managedFields`, which few programs read.
@@ -89,7 +90,8 @@ class FactoryFront(ABC, Generic[FrontT]):
 
         Raises:
             ValueError: The resource or a selector is spelled wrong; the message points at the place.
-            UsageError: The factory is stopped, or the informer exists already with other indexers.
+            UsageError: The factory is stopped, or the informer exists already and has another function under the
+                name of an indexer.
         """
         return self._front(
             self._core.informer(
