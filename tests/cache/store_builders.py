@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ def pod(
     uid: str = "",
     labels: Mapping[str, str] | None = None,
     spec: Mapping[str, Any] | None = None,
+    api_version: str = "v1",
 ) -> KubernetesObject:
     """Return a pod; without a uid of its own it has one that belongs to its name."""
     metadata = {
@@ -43,7 +45,10 @@ def pod(
         "resourceVersion": version,
         "labels": dict(labels or {}),
     }
-    return decode_object(msgspec.json.encode({"metadata": metadata, "spec": dict(spec or {})}), PODS)
+    return decode_object(
+        msgspec.json.encode({"metadata": metadata, "spec": dict(spec or {})}),
+        replace(PODS, version=api_version),
+    )
 
 
 def node(name: str, version: str = "1") -> KubernetesObject:

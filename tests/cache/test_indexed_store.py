@@ -256,6 +256,25 @@ def test_store_and_indexes_agree_when_an_index_function_raises(error: type[BaseE
     assert faults == ["app bad", "app bad"]
 
 
+def test_what_was_set_aside_does_not_outlast_a_restore() -> None:
+    """A list of a lower version shows an object that cannot be read: what was known of it is of another time."""
+    store = make_store()
+    store.apply(listed(pod("a", "14"), pod("b", "12"), version="15"))
+    restored = ReplacedAll([], "12", None, frozenset({"default/a", "default/b"}))
+    assert _told(store.apply(restored)) == [("Vanished", "a", "14")]
+    assert _told(store.apply(changes(modified(pod("a", "13")), version="13"))) == [("Added", "a", "13")]
+
+
+def test_the_same_state_in_another_api_version_is_news() -> None:
+    """After a CRD was made anew with other versions, nothing of the old one stays (Case C50)."""
+    store = make_store()
+    old, new = pod("a", "7"), pod("a", "7", api_version="v2")
+    store.apply(listed(old))
+    [told] = store.apply(listed(new))
+    assert (told.old.api_version, told.new.api_version) == ("v1", "v2")  # type: ignore[union-attr]  # an update
+    assert content(store)["default/a"] is new
+
+
 def test_index_functions_run_once_a_version() -> None:
     """A list that shows unchanged objects calls none of them again."""
     asked: list[str] = []

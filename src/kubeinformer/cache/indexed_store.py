@@ -188,6 +188,8 @@ class IndexedStore:
 def _is_same_version(old: KubernetesObject, new: KubernetesObject) -> bool:
     if old.uid != new.uid or old.resource_version != new.resource_version:
         return False
+    if old.api_version != new.api_version:  # the same state, in the words of another API version
+        return False
     return bool(new.resource_version) or old.raw == new.raw
 
 
@@ -195,6 +197,8 @@ def _survives(key: str, old: KubernetesObject, replaced: ReplacedAll) -> bool:
     """Return whether an object stays that the list does not show."""
     if replaced.scope is not None and old.namespace != replaced.scope:
         return True
+    if is_older(replaced.version, old.resource_version):
+        return False  # a server that went back: this state never was, and would outlast what comes now
     return key in replaced.set_aside or not replaced.complete
 
 
