@@ -8,6 +8,8 @@ from tests.cache.store_builders import added, changes, deleted, listed, modified
 from kubeinformer.cache.delta_fifo import DeltaFIFO
 from kubeinformer.cache.deltas import Changes, Delta, DeltaType, Item, ReplacedAll
 
+LAST, BLIND = deleted(pod("a", "2")), Delta(DeltaType.DELETED, "default/a", None)
+
 
 def _words(item: Item) -> str:
     if isinstance(item, ReplacedAll):
@@ -82,18 +84,41 @@ def test_a_bookmark_leaves_where_no_key_waits() -> None:
     assert _drained(queue) == ["ADDED default/a @9"]
 
 
-def test_of_two_deletions_in_a_row_the_one_with_the_object_stays() -> None:
-    """client-go's dedupDeltas; with anything between them, both stay."""
-    last, blind = deleted(pod("a", "2")), Delta(DeltaType.DELETED, "default/a", None)
-    for pair in ((last, blind), (blind, last), (last, last)):
-        queue = DeltaFIFO()
-        queue.push(changes(*pair))
-        item = queue.pop()
-        assert isinstance(item, Changes)
-        assert item.deltas == (last,)
+def test_changes_without_a_version_leave_the_one_before_them() -> None:
+    """It is reached when they have left, too: no version is lost on the way."""
     queue = DeltaFIFO()
-    queue.push(changes(last, added(pod("a", "3")), deleted(pod("a", "4"))))
-    assert len(queue) == 3
+    queue.push(changes(added(pod("a", "1")), version="1"))
+    queue.push(changes(added(pod("b", "2")), version=""))
+    assert _drained(queue) == ["ADDED default/a @-", "ADDED default/b @1"]
+    queue.push(changes(added(pod("c", "3")), version=""))
+    assert _drained(queue) == ["ADDED default/c @-"]
+
+
+@pytest.mark.parametrize(
+    ("deltas", "left"),
+    [
+        ((LAST, deleted(pod("a", "2"))), (LAST,)),
+        ((BLIND, BLIND, BLIND), (BLIND,)),
+        ((LAST, BLIND), (LAST, BLIND)),
+        ((BLIND, LAST), (BLIND, LAST)),
+        ((LAST, deleted(pod("a", "3"))), (LAST, deleted(pod("a", "3")))),
+        ((LAST, deleted(pod("a", "2", uid="other"))), (LAST, deleted(pod("a", "2", uid="other")))),
+        ((BLIND, added(pod("a", "3")), BLIND), (BLIND, added(pod("a", "3")), BLIND)),
+    ],
+)
+def test_a_deletion_that_says_the_same_again_is_dropped(
+    deltas: tuple[Delta, ...], left: tuple[Delta, ...]
+) -> None:
+    """Only that: whichever of two others were dropped could be the one that the store heeds (Invariant 120)."""
+    queue = DeltaFIFO()
+    for delta in deltas:
+        queue.push(changes(delta))
+    queue.check_invariants()
+    assert len(queue) == len(left)
+    item = queue.pop()
+    assert isinstance(item, Changes)
+    assert item.deltas == left
+    assert len(queue) == 0
 
 
 def test_it_refuses_to_pop_when_empty() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from tests.cache.store_builders import added, content, deleted, make_store, modified, pod
 
 from kubeinformer.cache.delta_fifo import DeltaFIFO
-from kubeinformer.cache.deltas import Changes, Delta, DeltaType, Queue, ReplacedAll
+from kubeinformer.cache.deltas import Changes, Delta, DeltaType, Item, Queue, ReplacedAll
 from kubeinformer.cache.notifications import Added, Deleted, Notification, Updated
 from kubeinformer.cache.real_fifo import RealFIFO
 from kubeinformer.objects import KubernetesObject
@@ -32,17 +33,21 @@ class QueueMachine(RuleBasedStateMachine):
         self.server: dict[str, KubernetesObject] = {}
         self.told: dict[str, KubernetesObject] = {}
         self.pushed: dict[str, str] = {}
-        self.reached: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
+        self.history: dict[str, list[tuple[int, str | None]]] = {}
         for scope in SCOPES:
             self._list(scope)
 
     # -- the server and the reflectors --------------------------------------------------------------------------
 
-    @rule(scope=st.sampled_from(SCOPES), names=st.lists(NAMES, min_size=1, max_size=4), data=st.data())
-    def watch(self, scope: str, names: list[str], data: st.DataObject) -> None:
-        """Some writes, seen by the watch in one go."""
-        deltas = tuple(self._write(scope, name, data.draw(st.booleans())) for name in names)
-        self._push(Changes(deltas, str(self.version), scope))
+    @rule(
+        scope=st.sampled_from(SCOPES),
+        writes=st.lists(st.tuples(NAMES, st.booleans()), min_size=1, max_size=4),
+        is_partial=st.booleans(),
+    )
+    def watch(self, scope: str, writes: list[tuple[str, bool]], is_partial: bool) -> None:
+        """Some writes, seen by the watch in one go, which may say no version."""
+        deltas = tuple(self._write(scope, name, delete) for name, delete in writes)
+        self._push(Changes(deltas, "" if is_partial else str(self.version), scope))
 
     @rule(scope=st.sampled_from(SCOPES))
     def bookmark(self, scope: str) -> None:
@@ -61,8 +66,10 @@ class QueueMachine(RuleBasedStateMachine):
     def blind_delete(self, scope: str, name: str) -> None:
         """A deletion of which only the key is known (an object that could not be read)."""
         self.version += 1
-        self.server.pop(f"{scope}/{name}", None)
-        self._push(Changes((Delta(DeltaType.DELETED, f"{scope}/{name}", None),), str(self.version), scope))
+        key = f"{scope}/{name}"
+        self.server.pop(key, None)
+        self._note(key, None)
+        self._push(Changes((Delta(DeltaType.DELETED, key, None),), str(self.version), scope))
 
     # -- the consumer -------------------------------------------------------------------------------------------
 
@@ -88,27 +95,35 @@ class QueueMachine(RuleBasedStateMachine):
         self.store.check_invariants()
         held = _versions(content(self.store))
         for scope, version in self.store.versions.items():
-            assert scope is not None
-            assert {item for item in held.items() if item[0].startswith(f"{scope}/")} >= self._surely(
-                scope, version
-            )
+            for key in (f"{scope}/{name}" for name in "abc"):
+                assert held.get(key) in self._since(key, int(version))
 
     # -- parts --------------------------------------------------------------------------------------------------
 
-    def _surely(self, scope: str, version: str) -> set[tuple[str, str]]:
-        """Return what a store at a version must hold: what it was then, and has not changed since."""
-        then = self.reached[scope, version]
-        now = set(_versions(self.server).items())
-        return {item for item in then if item in now}
+    def _since(self, key: str, version: int) -> set[str | None]:
+        """Return the states of a key at a version and after it (None: not there)."""
+        then: str | None = None
+        states: set[str | None] = set()
+        for number, state in self.history.get(key, ()):
+            if number <= version:
+                then = state
+            else:
+                states.add(state)
+        return {then, *states}
+
+    def _note(self, key: str, state: str | None) -> None:
+        self.history.setdefault(key, []).append((self.version, state))
 
     def _write(self, scope: str, name: str, delete: bool) -> Delta:
         self.version += 1
         key = f"{scope}/{name}"
         old = self.server.pop(key, None)
         if old is not None and delete:
+            self._note(key, None)
             return deleted(pod(name, str(self.version), namespace=scope, uid=old.uid))
         new = pod(name, str(self.version), namespace=scope, uid=old.uid if old else f"uid-{self.version}")
         self.server[key] = new
+        self._note(key, new.resource_version)
         return modified(new) if old else added(new)
 
     def _list(self, scope: str) -> None:
@@ -119,9 +134,7 @@ class QueueMachine(RuleBasedStateMachine):
     def _push(self, item: Changes | ReplacedAll) -> None:
         assert item.scope is not None
         self.queue.push(item)
-        self.pushed[item.scope] = item.version
-        own = {key: held for key, held in self.server.items() if held.namespace == item.scope}
-        self.reached[item.scope, item.version] = frozenset(_versions(own).items())
+        self.pushed[item.scope] = item.version or self.pushed[item.scope]
 
     def _pop(self) -> None:
         for notification in self.store.apply(self.queue.pop()):
@@ -153,3 +166,82 @@ def test_a_queue_in_front_of_a_store(make_queue: Callable[[], Queue]) -> None:
 
     Machine.make_queue = staticmethod(make_queue)
     run_state_machine_as_test(Machine)
+
+
+# -- anything at all ----------------------------------------------------------------------------------------------
+
+
+def _blind(gone: KubernetesObject) -> Delta:
+    return Delta(DeltaType.DELETED, gone.key, None)
+
+
+def _objects(scope: str, *, max_size: int) -> st.SearchStrategy[list[KubernetesObject]]:
+    versions, uids = st.sampled_from(["1", "2", "v"]), st.sampled_from(["U1", "U2"])
+    names = st.sampled_from(["a", "a", "b"])
+    return st.lists(st.builds(pod, names, versions, namespace=st.just(scope), uid=uids), max_size=max_size)
+
+
+@st.composite
+def _items(draw: st.DrawFn) -> Item:
+    scope = draw(st.sampled_from(SCOPES))
+    version = draw(st.sampled_from(["", "1", "2"]))
+    if draw(st.integers(0, 4)) == 0:
+        return ReplacedAll(draw(_objects(scope, max_size=3)), version, scope)
+    kinds = st.sampled_from([added, modified, deleted, deleted, _blind])
+    deltas = [draw(kinds)(changed) for changed in draw(_objects(scope, max_size=6))]
+    return Changes(tuple(deltas), version, scope)
+
+
+@settings(max_examples=400)
+@given(st.lists(_items() | st.integers(1, 4), max_size=10))
+def test_both_queues_tell_the_same_of_each_key(steps: list[Item | int]) -> None:
+    """Whatever is pushed, also what no server says: states, versions, and for each key every notification."""
+    in_order, together = _Told(RealFIFO()), _Told(DeltaFIFO())
+    for step in steps:
+        if isinstance(step, int):
+            for _ in range(step):
+                together.pop()
+            continue
+        for told in (in_order, together):
+            told.push(step)
+    for told in (in_order, together):
+        told.drain()
+    assert together.of_key == in_order.of_key
+    assert together.store.versions == in_order.store.versions
+    assert content(together.store) == content(in_order.store)
+
+
+class _Told:
+    """A queue, a store, and what follows from what is popped, by key."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self.store = make_store()
+        self.of_key: dict[str, list[str]] = {}
+
+    def push(self, item: Item) -> None:
+        self._queue.push(item)
+        self._queue.check_invariants()
+
+    def pop(self) -> None:
+        for notification in self.store.apply(self._queue.pop()) if self._queue else ():
+            key, words = _describe(notification)
+            self.of_key.setdefault(key, []).append(words)
+
+    def drain(self) -> None:
+        while self._queue:
+            self.pop()
+
+
+def _describe(notification: Notification) -> tuple[str, str]:
+    match notification:
+        case Added(new, initial):
+            return new.key, f"added {_identity(new)} {initial}"
+        case Updated(old, new):
+            return new.key, f"{_identity(old)} became {_identity(new)}"
+        case Deleted(last):
+            return last.key, f"{type(last).__name__} {_identity(last)} deleted"
+
+
+def _identity(known: KubernetesObject) -> str:
+    return f"{known.uid}@{known.resource_version}"

@@ -1,9 +1,13 @@
 """DeltaFIFO: the changes of a key wait together and leave together, keys in the order in which they came.
 
 client-go's queue before 1.33. What it promises less than the in-order queue is order across keys; what it promises
-more is that a key is looked at once, with everything that happened to it. Two things are unlike client-go: a
-replacement is one item (the store, which knows what it holds, finds out what is gone), and it parts what was queued
-before it from what comes after it, so that a deletion is computed against both.
+more is that a key is looked at once, with everything that happened to it. What is told of one key is the same from
+both queues, and two things are unlike client-go for that:
+
+- A replacement is one item (the store, which knows what it holds, finds out what is gone), and it parts what was
+  queued before it from what comes after it, so that a deletion is computed against both.
+- Of two deletions in a row the second is dropped only if it says the same. client-go keeps one of any two, and
+  should the store find that one too old, it would keep an object that the other one takes out.
 """
 
 from __future__ import annotations
@@ -21,12 +25,14 @@ class _Batch:
     Attributes:
         deltas: The changes by scope and key, keys in the order of their first change.
         waiting: How many keys of each scope wait.
-        versions: What each scope has reached when the last of its keys has left.
+        versions: What each scope has reached when the last of its keys has left ("": what it was).
+        depth: How many changes wait.
     """
 
     deltas: OrderedDict[tuple[str | None, str], list[Delta]] = field(default_factory=OrderedDict)
     waiting: Counter[str | None] = field(default_factory=Counter)
     versions: OrderedDict[str | None, str] = field(default_factory=OrderedDict)
+    depth: int = 0
 
     def add(self, changes: Changes) -> None:
         for delta in changes.deltas:
@@ -34,8 +40,8 @@ class _Batch:
             if place not in self.deltas:
                 self.deltas[place] = []
                 self.waiting[changes.scope] += 1
-            _append(self.deltas[place], delta)
-        self.versions[changes.scope] = changes.version
+            self._append(self.deltas[place], delta)
+        self.versions[changes.scope] = changes.version or self.versions.get(changes.scope, "")
 
     def take(self) -> Changes:
         if not self.deltas:  # bookmarks alone
@@ -43,15 +49,18 @@ class _Batch:
             return Changes((), version, scope)
         (scope, _), deltas = self.deltas.popitem(last=False)
         self.waiting[scope] -= 1
+        self.depth -= len(deltas)
         # The store must not claim a version before it holds all that led to it.
         version = "" if self.waiting[scope] else self.versions.pop(scope)
         return Changes(tuple(deltas), version, scope)
 
-    def __len__(self) -> int:
-        return sum(map(len, self.deltas.values()))
-
     def __bool__(self) -> bool:
         return bool(self.versions)  # the last to go
+
+    def _append(self, deltas: list[Delta], delta: Delta) -> None:
+        if not (deltas and _is_same_deletion(deltas[-1], delta)):
+            deltas.append(delta)
+            self.depth += 1
 
 
 class DeltaFIFO:
@@ -87,7 +96,7 @@ class DeltaFIFO:
         return changes
 
     def __len__(self) -> int:
-        return sum(1 if isinstance(part, ReplacedAll) else len(part) for part in self._parts)
+        return sum(1 if isinstance(part, ReplacedAll) else part.depth for part in self._parts)
 
     def __bool__(self) -> bool:
         return bool(self._parts)
@@ -97,6 +106,7 @@ class DeltaFIFO:
         for part in self._parts:
             if isinstance(part, _Batch):
                 assert part, "an empty batch"
+                assert part.depth == sum(map(len, part.deltas.values()))
                 assert +part.waiting == Counter(scope for scope, _ in part.deltas)
                 assert {scope for scope, _ in part.deltas} <= part.versions.keys()
                 for (_, key), deltas in part.deltas.items():
@@ -104,10 +114,10 @@ class DeltaFIFO:
                     assert all(delta.key == key for delta in deltas)
 
 
-def _append(deltas: list[Delta], delta: Delta) -> None:
-    """Append a change; of two deletions in a row the one stays that knows the object (client-go: dedupDeltas)."""
-    if deltas and deltas[-1].type is delta.type is DeltaType.DELETED:
-        if deltas[-1].object is None:
-            deltas[-1] = delta
-        return
-    deltas.append(delta)
+def _is_same_deletion(one: Delta, other: Delta) -> bool:
+    """Return whether two deletions say the same of a key."""
+    if not one.type is other.type is DeltaType.DELETED:
+        return False
+    if one.object is None or other.object is None:
+        return one.object is other.object
+    return (one.object.uid, one.object.resource_version) == (other.object.uid, other.object.resource_version)
