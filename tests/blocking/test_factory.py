@@ -371,35 +371,6 @@ def test_status_and_health_tell_of_an_outage(server: APIServer, factory: SharedI
     eventually(factory.healthy, WAIT, lambda: factory.status)
 
 
-def test_a_second_cache_of_a_resource_is_logged(
-    factory: SharedInformerFactory, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Two differing caches of one resource are legal and rarely meant."""
-    factory.informer("pods")
-    factory.informer("pods", label_selector="app=a")
-    assert "another cache of the same resource exists: pods" in caplog.text
-
-
-def test_a_second_caller_may_bring_indexers_of_its_own(factory: SharedInformerFactory) -> None:
-    """They join those of the shared informer; under one name there is one function."""
-
-    def by_name(indexed: KubernetesObject) -> list[str]:
-        return [indexed.name]
-
-    def by_app(indexed: KubernetesObject) -> list[str]:
-        return [indexed.labels["app"]]
-
-    informer = factory.informer("configmaps", indexers={"name": by_name})
-    factory.start()
-    factory.wait_for_cache_sync(WAIT)
-    assert (
-        factory.informer("configmaps", indexers={"name": by_name, "app": by_app}).indexer is informer.indexer
-    )
-    assert [found.name for found in informer.indexer.by_index("app", "b")] == ["b"]
-    with pytest.raises(UsageError, match="another index 'name'"):
-        factory.informer("configmaps", indexers={"name": by_app})
-
-
 def test_what_is_bound_to_a_process_cannot_be_pickled(factory: SharedInformerFactory) -> None:
     """A clear error instead of a copy that cannot work."""
     for bound in (factory, factory.informer("pods"), factory.client):

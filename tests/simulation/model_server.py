@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+
+from tests.simulation.model_stream import ModelStream, Object, bookmark, compact, line
 
 from kubeinformer.errors import InvalidResponse, NetworkError, StatusError, status_error
 from kubeinformer.resources import Resource
 
 RESOURCE = Resource("", "v1", "configmaps", "ConfigMap", verbs=("get", "list", "watch"))
 HANG = 60.0  # seconds after which the transport gives a silent server up
-Object = dict[str, Any]
 PAST = 12  # how many earlier states a restore, or a lagging cache, may show
 
 
@@ -30,68 +29,6 @@ class Event:
     version: int
     kind: str
     item: Object
-
-
-class ModelStream:
-    """The client's end of a watch."""
-
-    def __init__(self, server: ModelServer, scope: str | None, start: int, timeout: float) -> None:
-        self.scope = scope
-        self.start = start
-        self.dead = False  # half-open: nothing comes, and nothing ends
-        self._server = server
-        self._chunks: deque[bytes | Exception] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        loop = asyncio.get_running_loop()
-        self._timers = [loop.call_later(timeout, self.end)]
-        self._bookmark_after(server.random.uniform(50, 61))
-
-    async def read(self) -> bytes:
-        while not self._chunks:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        chunk = self._chunks.popleft()
-        if isinstance(chunk, Exception):
-            raise chunk
-        return chunk
-
-    def close(self) -> None:
-        self._server.streams.discard(self)
-        for timer in self._timers:
-            timer.cancel()
-
-    def send(self, line: bytes) -> None:
-        if self.dead:
-            return
-        cut = self._server.random.randrange(len(line)) if self._server.random.random() < 0.2 else 0
-        self._chunks.extend(part for part in (line[:cut], line[cut:]) if part)
-        self._wake()
-
-    def end(self) -> None:
-        if not self.dead:
-            self._chunks.append(b"")
-            self._forget()
-
-    def cut(self) -> None:
-        self._chunks.append(NetworkError("the stream was cut"))
-        self._forget()
-
-    def _forget(self) -> None:
-        self.close()
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _bookmark_after(self, seconds: float) -> None:
-        self._timers.append(asyncio.get_running_loop().call_later(seconds, self._bookmark))
-
-    def _bookmark(self) -> None:
-        if self._server.bookmarks and self.start <= self._server.version:  # of the future it says nothing
-            self.send(_bookmark(self._server.version))
-        self._timers = [timer for timer in self._timers if not timer.cancelled()][:1]
-        self._bookmark_after(60.0)
 
 
 class ModelServer:
@@ -156,7 +93,7 @@ class ModelServer:
         for stream in tuple(self.streams):
             if _is_in(stream.scope, event.item):
                 self.sent += 1
-                stream.send(_line(event.kind, event.item))
+                stream.send(line(event.kind, event.item))
 
     @property
     def broken(self) -> set[str]:
@@ -291,7 +228,7 @@ class ModelServer:
         if parameters.get("resourceVersionMatch") != "NotOlderThan" and not rest:
             self.unsettled.discard(scope)
         bare = [{"metadata": item["metadata"]} for item in page]
-        return _compact({"kind": "ConfigMapList", "apiVersion": "v1", "metadata": metadata, "items": bare})
+        return compact({"kind": "ConfigMapList", "apiVersion": "v1", "metadata": metadata, "items": bare})
 
     def _snapshot(self, scope: str | None, parameters: Mapping[str, str]) -> tuple[int, list[Object]]:
         asked = parameters.get("resourceVersion", "")
@@ -316,7 +253,7 @@ class ModelServer:
         stream = ModelStream(self, scope, start, float(parameters["timeoutSeconds"]))
         if start < self.oldest:
             status = {"kind": "Status", "apiVersion": "v1", "code": 410, "reason": "Expired"}
-            stream.send(_line("ERROR", status))
+            stream.send(line("ERROR", status))
             stream.end()
             return stream
         self.streams.add(stream)
@@ -328,19 +265,19 @@ class ModelServer:
             for event in self.events:
                 if event.version > start and _is_in(scope, event.item):
                     self.sent += 1
-                    stream.send(_line(event.kind, event.item))
+                    stream.send(line(event.kind, event.item))
         return stream
 
     def _send_initial(self, stream: ModelStream) -> None:
         for item in self.objects.values():
             if _is_in(stream.scope, item):
                 self.sent += 1
-                stream.send(_line("ADDED", item))
+                stream.send(line("ADDED", item))
         if self.watch_list == "unfinished":
             stream.end()
             return
         self.unsettled.discard(stream.scope)
-        stream.send(_bookmark(self.version, {"k8s.io/initial-events-end": "true"}))
+        stream.send(bookmark(self.version, {"k8s.io/initial-events-end": "true"}))
 
 
 class ModelListWatch:
@@ -399,19 +336,3 @@ def _is_in(scope: str | None, item: Object) -> bool:
 
 def _at(item: Object, version: int) -> Object:
     return {**item, "metadata": {**item["metadata"], "resourceVersion": str(version)}}
-
-
-def _line(kind: str, item: Object) -> bytes:
-    return _compact({"type": kind, "object": item}) + b"\n"
-
-
-def _bookmark(version: int, annotations: dict[str, str] | None = None) -> bytes:
-    metadata: Object = {
-        "resourceVersion": str(version),
-        **({"annotations": annotations} if annotations else {}),
-    }
-    return _line("BOOKMARK", {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata})
-
-
-def _compact(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()

@@ -13,6 +13,7 @@ from tests.simulation.virtual_time import VirtualLoop, run_virtually
 from tests.simulation.world import World
 
 import kubeinformer
+from kubeinformer.clock import sleep
 
 DAY = 86_400.0
 PACKAGE = str(Path(kubeinformer.__file__).parent)
@@ -58,9 +59,9 @@ async def _one_day(world: World) -> None:
         for number in range(6):
             await world._do_put(KEYS[number])
             await world._do_recreate(KEYS[(number + hour) % len(KEYS)])
-            await asyncio.sleep(300.0)
+            await sleep(world.clock, 300.0)
         await world._perform(DISTURBANCES[hour % len(DISTURBANCES)])
-        await asyncio.sleep(1800.0)
+        await sleep(world.clock, 1800.0)
     for key in KEYS:  # every day ends with the same objects
         await world._do_put(key)
     await world._heal()
