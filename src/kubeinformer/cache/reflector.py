@@ -20,6 +20,7 @@ from kubeinformer.cache.framing import LineSplitter
 from kubeinformer.cache.list_pages import read_page
 from kubeinformer.cache.list_watch import ListWatch, WatchStream
 from kubeinformer.cache.load import Load
+from kubeinformer.cache.load_gate import LoadGate
 from kubeinformer.cache.object_reader import ObjectReader
 from kubeinformer.cache.reflector_effects import Effect
 from kubeinformer.cache.reflector_inputs import Input
@@ -32,6 +33,7 @@ from kubeinformer.errors import InvalidObject, InvalidResponse, NetworkError, St
 from kubeinformer.resources import Resource
 
 _ANSWERS = (StatusError, InvalidResponse, NetworkError)
+_LOADING = (State.LISTING, State.LOADING)
 
 
 class Sink(Protocol):
@@ -57,6 +59,7 @@ class Reflector:
         scope: The namespace that `list_watch` is for, None for all of them.
         name: The resource as the program named it, for messages.
         by_watch: Whether to load by a watch (WatchList, KEP-3157) where the server does that.
+        gate: Lets a few loads in at a time; None for no bound.
     """
 
     def __init__(
@@ -68,12 +71,15 @@ class Reflector:
         scope: str | None,
         name: str,
         by_watch: bool = False,
+        gate: LoadGate | None = None,
     ) -> None:
         self._list_watch = list_watch
         self._sink = sink
         self._clock = clock
         self.scope = scope
         self._name = name
+        self._gate = gate
+        self._leave_gate: Callable[[], None] | None = None  # where a load of ours is let in
         self.status = ReflectorStatus(stale_since=clock.time())
         self._machine = Machine(memory=Memory(by_watch=by_watch))
         self._resource: Resource | None = None
@@ -102,6 +108,7 @@ class Reflector:
                 todo = self._step(await self._carry_out(todo))
         finally:
             self._close_stream()
+            self._leave()
 
     def _step(self, arrived: Input) -> tuple[Effect, ...]:
         moment = Moment(self._clock.now(), self._clock.random())
@@ -110,6 +117,8 @@ class Reflector:
         except Exception as error:  # noqa: BLE001  # a fault of ours: start over rather than die
             todo = self._machine.step(inputs.Crashed(error), moment)
         self._note(state=self._machine.state.value)
+        if self._machine.state not in _LOADING:
+            self._leave()
         if self._machine.state is State.WATCHING and self.status.stale_since is not None:
             self._note(stale_since=None)
         return todo
@@ -175,6 +184,7 @@ class Reflector:
     async def _list(self, effect: effects.List) -> Input:
         self._verb = "list"
         if effect.first:
+            await self._enter()
             self._load = Load()
             self._version = ""
             self._note(lists=self.status.lists + 1)
@@ -192,6 +202,8 @@ class Reflector:
 
     async def _open_watch(self, effect: effects.OpenWatch) -> Input:
         self._verb = "watch"
+        if self._machine.state in _LOADING:
+            await self._enter()
         self._note(watches=self.status.watches + 1)
         self._load = Load()
         self._stream = await self._list_watch.watch(effect.parameters)
@@ -226,6 +238,15 @@ class Reflector:
             self._load.set_aside(error.key)
             self._set_aside(error)
         self._events.asides.clear()
+
+    async def _enter(self) -> None:
+        if self._gate is not None and self._leave_gate is None:
+            self._leave_gate = await self._gate.enter()
+
+    def _leave(self) -> None:
+        if self._leave_gate is not None:
+            self._leave_gate()
+            self._leave_gate = None
 
     async def _wait(self, effect: effects.Wait) -> Input:
         await sleep(self._clock, effect.seconds)

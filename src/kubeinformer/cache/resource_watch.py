@@ -13,6 +13,7 @@ from kubeinformer.cache.deltas import Item
 from kubeinformer.cache.indexes import LONGEST_CALL
 from kubeinformer.cache.informer_options import InformerOptions
 from kubeinformer.cache.list_watch import ListWatch
+from kubeinformer.cache.load_gate import LoadGate
 from kubeinformer.cache.object_reader import ObjectReader, Transform
 from kubeinformer.cache.reflector import Reflector
 from kubeinformer.clock import Clock
@@ -49,6 +50,7 @@ class ResourceWatch:
         list_watch: Returns the connection for a namespace, or for all (None).
         clock: Time and chance.
         reporter: Hears of background errors.
+        gate: Lets a few loads in at a time; None for no bound.
         is_leader: Asked with every resource that is resolved: where it says no, somebody else watches the same
             already, has taken the informers over, and cancels this one.
 
@@ -65,6 +67,7 @@ class ResourceWatch:
         clock: Clock,
         reporter: ErrorReporter,
         *,
+        gate: LoadGate | None = None,
         is_leader: Callable[[ResourceWatch, Resource], bool] = lambda _watch, _resource: True,
     ) -> None:
         self.owner = owner
@@ -74,6 +77,7 @@ class ResourceWatch:
         self._list_watch = list_watch
         self._clock = clock
         self._reporter = reporter
+        self._gate = gate
         self._is_leader = is_leader
         self._scopes: Scopes = frozenset()
         self._contexts: dict[Fed, ExitStack] = {}
@@ -169,6 +173,7 @@ class ResourceWatch:
                 scope=scope,
                 name=str(self.owner.options.reference),
                 by_watch=self.owner.options.load == "watch",
+                gate=self._gate,
             )
             self.reflectors = (*self.reflectors, reflector)
             tasks.create_task(reflector.run())

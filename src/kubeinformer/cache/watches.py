@@ -17,6 +17,7 @@ from kubeinformer.cache.backoff import Backoff
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.cache.informer_options import InformerOptions
 from kubeinformer.cache.list_watch import ListWatch
+from kubeinformer.cache.load_gate import LoadGate
 from kubeinformer.cache.resource_watch import ResourceWatch
 from kubeinformer.clock import Clock, sleep
 from kubeinformer.resources import Resource
@@ -42,6 +43,7 @@ class Watches:
         self._list_watch = list_watch
         self._clock = clock
         self._reporter = reporter
+        self._gate = LoadGate(clock)
         self._tasks: dict[ResourceWatch, asyncio.Task[None]] = {}
         self._leaders: dict[Hashable, ResourceWatch] = {}
         self.informers: dict[SharedIndexInformer, ResourceWatch] = {}
@@ -55,6 +57,7 @@ class Watches:
             partial(self._list_watch, informer.options),
             self._clock,
             self._reporter,
+            gate=self._gate,
             is_leader=self._is_leader,
         )
         watch.feed(informer)
