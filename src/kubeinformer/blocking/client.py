@@ -42,7 +42,7 @@ class Client:
     def get(
         self, resource: str, name: str, namespace: str | None = None, *, subresource: str = ""
     ) -> KubernetesObject:
-        """Return one object.
+        """Return one object, from the server.
 
         Args:
             resource: The resource.
@@ -53,7 +53,7 @@ class Client:
         return self._portal.call(self._client.get, resource, name, namespace, subresource=subresource)
 
     def create(self, resource: str, body: object, namespace: str | None = None) -> KubernetesObject:
-        """Create an object and return it as the server stored it.
+        """Create an object and return it as the server made it; Conflict (`AlreadyExists`) where it exists.
 
         Args:
             resource: The resource.
@@ -65,10 +65,7 @@ class Client:
     def update(
         self, resource: str, body: object, namespace: str | None = None, *, subresource: str = ""
     ) -> KubernetesObject:
-        """Replace an object by `body` and return it as the server stored it.
-
-        With a resourceVersion in the body the server refuses it (`Conflict`) where somebody else wrote since.
-        """
+        """Replace an object; Conflict where the body's resourceVersion is not the latest."""
         return self._portal.call(self._client.update, resource, body, namespace, subresource=subresource)
 
     def patch(
@@ -105,7 +102,7 @@ class Client:
         force: bool = False,
         subresource: str = "",
     ) -> KubernetesObject:
-        """Apply a body on the server's side (create it, or change just the fields it names) and return the result.
+        """Create or change an object so that it has the fields of the body (server-side apply, KEP-555).
 
         Args:
             resource: The resource.
@@ -136,7 +133,7 @@ class Client:
         uid: str | None = None,
         resource_version: str | None = None,
     ) -> KubernetesObject | None:
-        """Ask for the deletion of an object.
+        """Delete an object.
 
         Args:
             resource: The resource.
@@ -170,7 +167,7 @@ class Client:
         label_selector: Selector = None,
         field_selector: Selector = None,
     ) -> list[KubernetesObject]:
-        """Return all objects of a namespace, or (None) of all of them, from as many pages as it takes."""
+        """Return all objects of a resource, page by page: in one namespace, or (None) in all."""
         return self._portal.call(
             self._client.list,
             resource,
@@ -180,7 +177,7 @@ class Client:
         )
 
     def close(self) -> None:
-        """Close the connection; a client of a factory is closed with it. Closing twice is harmless."""
+        """Close the connection; one that is shared stays open. Closing twice is harmless."""
         if not self._owns_portal or self._portal.is_stopped:
             return
         self._portal.call(self._client.close)

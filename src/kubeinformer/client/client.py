@@ -71,7 +71,7 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection, unless it is shared. Harmless when closed already."""
+        """Close the connection; one that is shared stays open. Closing twice is harmless."""
         if self._owns_session:
             await self._session.close()
 
@@ -146,7 +146,7 @@ class Client:
         type: PatchType = "merge",  # noqa: A002  # the API's own word
         subresource: str = "",
     ) -> KubernetesObject:
-        """Change a part of an object.
+        """Change parts of an object and return it as the server stored it.
 
         Args:
             resource: The resource.
