@@ -8,6 +8,7 @@ from kubeinformer.aio.registration import Events, Registration
 from kubeinformer.cache.handlers import OnAdd, OnDelete, OnUpdate
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.fronts.informer import InformerFront
+from kubeinformer.fronts.portal import Portal
 
 
 class Informer(InformerFront):
@@ -17,9 +18,12 @@ class Informer(InformerFront):
     """
 
     def __init__(
-        self, shared: SharedIndexInformer, stop: Callable[[SharedIndexInformer], Awaitable[None]]
+        self,
+        shared: SharedIndexInformer,
+        portal: Portal,
+        stop: Callable[[SharedIndexInformer], Awaitable[None]],
     ) -> None:
-        super().__init__(shared)
+        super().__init__(shared, portal)
         self._stop = stop
 
     def add_event_handler(
@@ -59,9 +63,10 @@ class Informer(InformerFront):
             UsageError: The informer is stopped, or a function is async and no event loop runs here.
         """
         return Registration(
-            self._shared.add_event_handler(
+            self._living().add_event_handler(
                 on_add, on_update, on_delete, resync_period=resync_period, coalesce=coalesce
-            )
+            ),
+            self._portal,
         )
 
     def events(self, *, coalesce: bool = False) -> Events:
@@ -73,7 +78,7 @@ class Informer(InformerFront):
         Raises:
             UsageError: The informer is stopped.
         """
-        return Events(self._shared.add_stream(coalesce=coalesce))
+        return Events(self._living().add_stream(coalesce=coalesce), self._portal)
 
     async def stop(self) -> None:
         """Stop this informer and forget it: the next request for the resource makes a new one.

@@ -11,7 +11,8 @@ from kubeinformer.cache.delivery import waits_for_itself
 from kubeinformer.cache.delivery_task import LONGEST_TURN
 from kubeinformer.cache.notifications import Notification
 from kubeinformer.cache.registration import StreamRegistration
-from kubeinformer.fronts.informer import RegistrationFront
+from kubeinformer.fronts.informer import EventsFront, RegistrationFront
+from kubeinformer.fronts.portal import Portal
 from kubeinformer.fronts.user_code import wait_for_end
 
 
@@ -29,12 +30,13 @@ class Registration(RegistrationFront):
         It waits for a call in flight to end, unless it is itself called from inside a handler. Removing twice is
         harmless.
         """
+        self._portal.check_process()
         self._registration.detach()
         if not waits_for_itself():
             await wait_for_end([self._registration.delivery], None)
 
 
-class Events:
+class Events(EventsFront):
     """What happens to a cache, one :class:`Added`, :class:`Updated` or :class:`Deleted` after the other.
 
     An asynchronous iterator: it waits for what comes next, and ends when it is closed or the informer is stopped.
@@ -42,18 +44,9 @@ class Events:
     cancelled.
     """
 
-    def __init__(self, stream: StreamRegistration) -> None:
-        self._stream = stream
+    def __init__(self, stream: StreamRegistration, portal: Portal) -> None:
+        super().__init__(stream, portal)
         self._turn = 0.0  # when other tasks last had their turn
-
-    @property
-    def pending(self) -> int:
-        """How many events wait to be read."""
-        return self._stream.pending
-
-    def close(self) -> None:
-        """End it, here and for whoever waits for the next event; what was not read is dropped."""
-        self._stream.detach()
 
     def __aiter__(self) -> AsyncIterator[Notification]:
         return self
@@ -64,6 +57,7 @@ class Events:
             self._turn = now
             await asyncio.sleep(0)
         while (event := queue.take()) is None:
+            self._portal.check_process()
             if queue.is_closed:
                 raise StopAsyncIteration
             await self._change()
@@ -88,12 +82,6 @@ class Events:
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        self._stream.is_abandoned = True  # no lock is taken here: any thread may run this at any time
-
-    def __repr__(self) -> str:
-        return f"<Events {self._stream.name}>"
 
 
 def _set(changed: asyncio.Future[None]) -> None:

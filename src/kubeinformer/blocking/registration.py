@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Self
 
 from kubeinformer.cache.notifications import Notification
-from kubeinformer.cache.registration import StreamRegistration
-from kubeinformer.fronts.informer import RegistrationFront
+from kubeinformer.fronts.informer import EventsFront, RegistrationFront
 
 
 class Registration(RegistrationFront):
@@ -25,27 +24,16 @@ class Registration(RegistrationFront):
         It waits for a call in flight to end, unless it is itself called from inside a handler. Removing twice is
         harmless.
         """
+        self._portal.check_process()
         self._registration.remove()
 
 
-class Events:
+class Events(EventsFront):
     """What happens to a cache, one :class:`Added`, :class:`Updated` or :class:`Deleted` after the other.
 
     An iterator: it waits for what comes next, and ends when it is closed or the informer is stopped. What was not
     read yet waits in a buffer that nothing bounds. Thread-safe; each event comes once.
     """
-
-    def __init__(self, stream: StreamRegistration) -> None:
-        self._stream = stream
-
-    @property
-    def pending(self) -> int:
-        """How many events wait to be read."""
-        return self._stream.pending
-
-    def close(self) -> None:
-        """End it, here and for whoever waits for the next event; what was not read is dropped."""
-        self._stream.detach()
 
     def __iter__(self) -> Iterator[Notification]:
         return self
@@ -53,6 +41,7 @@ class Events:
     def __next__(self) -> Notification:
         queue = self._stream.queue
         while (event := queue.take()) is None:
+            self._portal.check_process()
             if queue.is_closed:
                 raise StopIteration
             changed = threading.Event()
@@ -68,9 +57,3 @@ class Events:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        self._stream.is_abandoned = True  # no lock is taken here: any thread may run this at any time
-
-    def __repr__(self) -> str:
-        return f"<Events {self._stream.name}>"

@@ -16,6 +16,7 @@ from kubeinformer.cache.delivery_thread import DeliveryThread
 from kubeinformer.cache.handlers import is_async
 from kubeinformer.clock import Clock
 from kubeinformer.errors import KubeInformerError
+from kubeinformer.forks import renew_in_child
 
 _log = logging.getLogger("kubeinformer.errors")
 LOG_PAUSE = 30.0  # seconds between two log lines of the same error
@@ -95,6 +96,7 @@ class ErrorReporter:
         self._clock = clock
         self._on_error = on_error
         self._lock = threading.Lock()
+        renew_in_child(self, _lock=threading.Lock)
         self._logged: dict[tuple[object, ...], tuple[float, int]] = {}  # when last, how many since
         self._delivery: Delivery[BackgroundError]
         if is_async(on_error):

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from kubeinformer.cache.delivery import Buffer
+from kubeinformer.forks import renew_in_child
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -26,6 +27,7 @@ class DeliveryQueue(Generic[T]):
         self.ended: Future[None] = Future()
         self._buffer = buffer
         self._lock = threading.Lock()
+        renew_in_child(self, _lock=threading.Lock)
         self._wakers: list[Callable[[], object]] = []
 
     @property

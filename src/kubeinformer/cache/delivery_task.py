@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from kubeinformer.cache.delivery import Buffer, call_at_work, waits_for_itself
 from kubeinformer.errors import UsageError
+from kubeinformer.forks import renew_in_child
 
 _log = logging.getLogger("kubeinformer.processor")
 LONGEST_TURN = 0.005  # seconds for which calls that never wait may keep the loop from its other tasks
@@ -50,6 +51,7 @@ class DeliveryTask(Generic[T]):
         self._handle = handle
         self._context = copy_context()
         self._lock = threading.Lock()
+        renew_in_child(self, _lock=threading.Lock)
         self._busy = False  # a task is under way, or will be
         self._closed = False
         self._task: asyncio.Task[None] | None = None

@@ -10,6 +10,7 @@ from contextvars import copy_context
 from typing import Generic, TypeVar
 
 from kubeinformer.cache.delivery import Buffer, call_at_work, waits_for_itself
+from kubeinformer.forks import renew_in_child
 
 _log = logging.getLogger("kubeinformer.processor")
 
@@ -36,6 +37,7 @@ class DeliveryThread(Generic[T]):
         self._handle = handle
         self._context = copy_context()
         self._changed = threading.Condition(threading.Lock())
+        renew_in_child(self, _changed=lambda: threading.Condition(threading.Lock()))
         self._thread: threading.Thread | None = None
         self._closed = False
 

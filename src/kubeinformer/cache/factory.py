@@ -28,6 +28,7 @@ from kubeinformer.client.list_watch import ResourceListWatch
 from kubeinformer.client.session import Session
 from kubeinformer.clock import Clock, SystemClock, deadline
 from kubeinformer.errors import CacheSyncTimeout, UsageError
+from kubeinformer.forks import renew_in_child
 from kubeinformer.resources import parse_resource
 from kubeinformer.selectors import parse_field_selector, parse_label_selector
 
@@ -69,6 +70,7 @@ class InformerFactory:
         self.session = Session(config, self._clock)
         self._reporter = ErrorReporter(self._clock, on_error)
         self._lock = threading.RLock()  # a signal handler may stop it in the middle of a call
+        renew_in_child(self, _lock=threading.RLock)
         self._informers: dict[InformerOptions, SharedIndexInformer] = {}
         self._watches = Watches(self._list_watch, self._clock, self._reporter)
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -6,6 +6,7 @@ tells the handlers, on the loop's thread. What is not marked so may be called fr
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -72,6 +73,7 @@ class SharedIndexInformer:
         self.indexer = Indexer(self._store, self._coverage)
         self.lister = Lister(self._store, self._coverage, str(options.reference))
         self.has_synced = False
+        self._pid = os.getpid()
 
     # -- what users call ----------------------------------------------------------------------------------------
 
@@ -127,6 +129,8 @@ class SharedIndexInformer:
     def status(self) -> InformerStatus:
         """How the informer is doing."""
         statuses = [reflector.status for reflector in self._watch.reflectors] if self._watch else []
+        if os.getpid() != self._pid:
+            statuses = [status.orphaned(self._clock.time()) for status in statuses]
         return combine(self.options.name, self.has_synced, self.resource_version, statuses)
 
     # -- its life -----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from kubeinformer.cache.notifications import Added, Notification
 from kubeinformer.cache.registration import HandlerRegistration, Registration
 from kubeinformer.errors import UsageError
+from kubeinformer.forks import renew_in_child
 from kubeinformer.objects import KubernetesObject
 
 
@@ -21,6 +22,7 @@ class Processor:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        renew_in_child(self, lock=threading.RLock)
         self._registrations: tuple[Registration, ...] = ()
         self._synced = False
         self._closed = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubeinformer.cache.background_errors import BackgroundError
 
@@ -32,3 +32,9 @@ class ReflectorStatus:
     lists: int = 0
     watches: int = 0
     set_aside: int = 0
+
+    def orphaned(self, now: float) -> ReflectorStatus:
+        """Return this as seen in a child process, where nothing keeps it current."""
+        return replace(
+            self, state="made before the fork", stale_since=self.stale_since or self.last_contact or now
+        )

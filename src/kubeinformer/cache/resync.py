@@ -9,6 +9,7 @@ from functools import partial
 
 from kubeinformer.cache.registration import Registration
 from kubeinformer.clock import Clock, Timer
+from kubeinformer.forks import renew_in_child
 
 SHORTEST_PERIOD = 1.0  # seconds
 
@@ -27,6 +28,7 @@ class ResyncTimers:
         self._clock = clock
         self._replay = replay
         self._lock = threading.Lock()
+        renew_in_child(self, _lock=threading.Lock)
         self._periods: dict[Registration, float] = {}
         self._timers: dict[Registration, Timer] = {}
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -93,6 +93,7 @@ class FactoryFront(ABC, Generic[FrontT]):
             UsageError: The factory is stopped, or the informer exists already and has another function under the
                 name of an indexer.
         """
+        self._portal.check_process()
         return self._front(
             self._core.informer(
                 resource,

@@ -6,18 +6,23 @@ from kubeinformer.cache.indexer import Indexer
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.lister import Lister
-from kubeinformer.cache.registration import Registration
+from kubeinformer.cache.registration import Registration, StreamRegistration
+from kubeinformer.fronts.portal import Portal
 
 
 class InformerFront:
     """Reads and state of an informer: plain calls from any thread.
 
+    In a child process reads answer with what was there at the fork, and `status` says that it is stale.
+
     Args:
         shared: The informer.
+        portal: Where its engine runs.
     """
 
-    def __init__(self, shared: SharedIndexInformer) -> None:
+    def __init__(self, shared: SharedIndexInformer, portal: Portal) -> None:
         self._shared = shared
+        self._portal = portal
 
     @property
     def lister(self) -> Lister:
@@ -44,6 +49,10 @@ class InformerFront:
         """How it is doing: synced, stale since, last contact, last error, counts of lists and watches."""
         return self._shared.status
 
+    def _living(self) -> SharedIndexInformer:
+        self._portal.check_process()
+        return self._shared
+
     def __repr__(self) -> str:
         return f"<Informer {self._shared.options.name}>"
 
@@ -56,10 +65,12 @@ class RegistrationFront:
 
     Args:
         registration: The registration.
+        portal: Where the engine of its informer runs.
     """
 
-    def __init__(self, registration: Registration) -> None:
+    def __init__(self, registration: Registration, portal: Portal) -> None:
         self._registration = registration
+        self._portal = portal
 
     @property
     def has_synced(self) -> bool:
@@ -73,3 +84,37 @@ class RegistrationFront:
 
     def __repr__(self) -> str:
         return f"<Registration {self._registration.name}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a registration is bound to its process and cannot be pickled")
+
+
+class EventsFront:
+    """What can be read of a stream of events.
+
+    Args:
+        stream: The stream.
+        portal: Where the engine of its informer runs.
+    """
+
+    def __init__(self, stream: StreamRegistration, portal: Portal) -> None:
+        self._stream = stream
+        self._portal = portal
+
+    @property
+    def pending(self) -> int:
+        """How many events wait to be read."""
+        return self._stream.pending
+
+    def close(self) -> None:
+        """End it, here and for whoever waits for the next event; what was not read is dropped."""
+        self._stream.detach()
+
+    def __del__(self) -> None:
+        self._stream.is_abandoned = True  # no lock is taken here: any thread may run this at any time
+
+    def __repr__(self) -> str:
+        return f"<Events {self._stream.name}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a stream of events is bound to its process and cannot be pickled")

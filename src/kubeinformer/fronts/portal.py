@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
 from kubeinformer.errors import UsageError
+from kubeinformer.forks import renew_in_child
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class Portal:
         self._name = name
         self._pid = os.getpid()
         self._lock = threading.RLock()  # a signal handler may stop it in the middle of a call
+        renew_in_child(self, _lock=threading.RLock)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
@@ -130,9 +132,13 @@ class Portal:
             loop.call_soon_threadsafe(self._finish)
         return thread
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
+    def check_process(self) -> None:
+        """Raise UsageError where this is a child of the process that made the portal."""
         if os.getpid() != self._pid:
             raise UsageError(f"{self._name} was made before the fork; make a new one in the child process")
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        self.check_process()
         with self._lock:
             if self._stopped:
                 raise UsageError(f"{self._name} is stopped")
