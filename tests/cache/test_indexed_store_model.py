@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import settings
@@ -13,9 +13,9 @@ from tests.cache.store_builders import content, keys_of, pod, readers
 
 from kubeinformer.cache.deltas import Changes, Delta, DeltaType, ReplacedAll
 from kubeinformer.cache.indexed_store import IndexedStore
-from kubeinformer.cache.indexes import NAMESPACE_INDEX, Indexers
+from kubeinformer.cache.indexes import NAMESPACE_INDEX, Indexers, IndexFunction
 from kubeinformer.cache.notifications import Added, Deleted, Notification, Updated
-from kubeinformer.errors import NotFound, NotSynced
+from kubeinformer.errors import NotFound, NotSynced, UsageError
 from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject
 
 NAMESPACES = ("x", "y")
@@ -79,6 +79,11 @@ BRUTE_INDEXES: Mapping[str, Callable[[KubernetesObject], set[str]]] = {
     "tags": _tags_of,
     "uid": lambda held: {held.uid},
 }
+LATE: Mapping[str, tuple[IndexFunction, Callable[[KubernetesObject], set[str]]]] = {
+    "late uid": (by_uid, BRUTE_INDEXES["uid"]),
+    "late tags": (cast("IndexFunction", tags), BRUTE_INDEXES["tags"]),
+    "late namespace": (lambda held: held.namespace and (held.namespace,), BRUTE_INDEXES[NAMESPACE_INDEX]),
+}
 BRUTE_SELECTORS: list[tuple[str | dict[str, str] | None, Callable[[Mapping[str, str]], bool]]] = [
     (None, lambda _: True),
     ("app=1", lambda labels: labels.get("app") == "1"),
@@ -133,14 +138,22 @@ class StoreMachine(RuleBasedStateMachine):
             Indexers(functions, lambda name, indexed, _: self.faults.append(f"{name} {indexed.key}"))
         )
         self.lister, self.indexer = readers(self.store)
+        self.indexes = dict(BRUTE_INDEXES)
         self.expected: Content = {}
         self.replayed: Content = {}
         self.versions: dict[str | None, str] = {}
 
-    @rule(number=st.integers(1, 3))
-    def add_indexer(self, number: int) -> None:
-        """Index by one more function, or by one that is there already."""
-        self.store.add_indexers({f"late {number}": by_uid})
+    @rule(names=st.sets(st.sampled_from(sorted(LATE)), min_size=1))
+    def add_indexers(self, names: set[str]) -> None:
+        """Index by more functions, some of which may be there already."""
+        self.store.add_indexers({name: LATE[name][0] for name in names})
+        self.indexes |= {name: LATE[name][1] for name in names}
+
+    @rule(taken=st.sampled_from(["tags", "uid", NAMESPACE_INDEX]))
+    def add_a_taken_name(self, taken: str) -> None:
+        """Another function under a known name is refused, and nothing is added."""
+        with pytest.raises(UsageError):
+            self.store.add_indexers({"never": by_uid, taken: lambda _: ()})
 
     @rule(deltas=st.lists(DELTAS, max_size=5), scope=st.sampled_from([None, *NAMESPACES]))
     def change(self, deltas: list[Delta], scope: str | None) -> None:
@@ -223,7 +236,10 @@ class StoreMachine(RuleBasedStateMachine):
         """Values, keys and objects of every index; a function that failed indexes nothing."""
         if not self.versions:
             return
-        for name, values_of in BRUTE_INDEXES.items():
+        for name in {"never", *LATE} - self.indexes.keys():
+            with pytest.raises(UsageError, match=f"no index '{name}'"):
+                self.indexer.index_values(name)
+        for name, values_of in self.indexes.items():
             values = {value for held in self.expected.values() for value in values_of(held)}
             found_values = self.indexer.index_values(name)
             assert len(found_values) == len(values)
@@ -271,7 +287,7 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def faults_are_of_failing_functions_only(self) -> None:
         """Only the function that raises or returns nonsense is ever reported."""
-        assert all(fault.startswith("tags ") for fault in self.faults)
+        assert all(fault.startswith(("tags ", "late tags ")) for fault in self.faults)
 
 
 def _subject(notification: Notification) -> KubernetesObject:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from tests.cache.store_builders import changes, keys_of, listed, make_store, modified, pod, readers
 
@@ -92,3 +94,17 @@ def test_an_update_moves_an_object_in_its_indexes() -> None:
     assert indexer.index_keys("colour", "green") == ["x/a"]
     assert sorted(indexer.index_keys("colour", "red")) == ["x/a", "y/b"]
     assert sorted(map(str, indexer.index_values("colour"))) == ["green", "red"]
+
+
+def test_a_signal_handler_may_read_in_the_middle_of_a_read() -> None:
+    """It runs on the thread that it interrupts, which may hold the lock: it gets its answer, too."""
+    store = make_store()
+    store.apply(listed(A, B))
+    _, indexer = readers(store)
+    read: list[list[str]] = []
+    before = signal.signal(signal.SIGINT, lambda *_: read.append(indexer.keys()))
+    try:
+        store.read(lambda *_: signal.raise_signal(signal.SIGINT))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [sorted(keys) for keys in read] == [["x/a", "y/b"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, cast
 
@@ -84,6 +85,8 @@ def test_takes_any_iterable_and_a_lone_string(returned: object, values: tuple[Ha
         (lambda _: [["unhashable"]], TypeError),
         (lambda _: [_Unhashable()], TypeError),
         (lambda _: _failing_halfway(), LookupError),
+        (lambda _: itertools.count(), UsageError),
+        (lambda _: itertools.repeat("same"), UsageError),
     ],
 )
 def test_a_failing_function_costs_its_own_index_only(

@@ -68,7 +68,12 @@ Item = Changes | ReplacedAll
 
 
 class Queue(Protocol):
-    """The queue between a reflector and the store; it knows no lock and no loop, its one owner calls it."""
+    """The queue between a reflector and the store; it knows no lock and no loop, its one owner calls it.
+
+    Changes of a key leave in the order in which they came. What was pushed before a replacement leaves before it, and
+    what was pushed after it leaves after it. A version leaves with the last of the changes of its scope that led to
+    it, never earlier: a store that applies what is popped does not claim more than it holds.
+    """
 
     def push(self, item: Item) -> None:
         """Append what a reflector brought."""

@@ -12,8 +12,9 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
 
 from kubeinformer.cache.deltas import Changes, Delta, DeltaType, ReplacedAll
-from kubeinformer.cache.indexes import Indexers, Indexes, IndexFunction, Values
+from kubeinformer.cache.indexes import Indexers, Indexes, IndexFunction, LateIndexes, Values
 from kubeinformer.cache.notifications import Added, Deleted, Notification, Updated
+from kubeinformer.errors import UsageError
 from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject
 from kubeinformer.resource_versions import is_older
 
@@ -29,10 +30,11 @@ class IndexedStore:
 
     def __init__(self, indexers: Indexers) -> None:
         self._indexers = indexers
-        self._writing = (
-            threading.RLock()
-        )  # one write at a time; user code runs under it, but never under _lock
-        self._lock = threading.RLock()  # re-entrant: a signal handler may read in the middle of a read
+        # Both are re-entrant, for signal handlers that come in the middle. One write at a time; the user's index
+        # functions run under the first, never under the second, which is all that a reader waits for.
+        self._writing = threading.RLock()
+        self._lock = threading.RLock()
+        self._writer: int | None = None  # the thread that applies an item
         # The four below change together, under the lock.
         self._objects: dict[str, KubernetesObject] = {}
         self._values: dict[str, Values] = {}
@@ -63,36 +65,48 @@ class IndexedStore:
     def apply(self, item: Changes | ReplacedAll) -> list[Notification]:
         """Store what the queue brought and return what follows from it, in order."""
         with self._writing:
-            return self._replace(item) if isinstance(item, ReplacedAll) else self._change(item)
+            self._writer = threading.get_ident()
+            try:
+                return self._replace(item) if isinstance(item, ReplacedAll) else self._change(item)
+            finally:
+                self._writer = None
 
     def add_indexers(self, functions: Mapping[str, IndexFunction]) -> None:
         """Index by more functions, from any thread; those that are here already are left as they are.
 
-        The functions run on the caller's thread, over a snapshot: the writer waits only while they make up for
-        what changed meanwhile. Readers see all of the new indexes, whole, or none.
+        The functions run on the caller's thread, over snapshots; the writer waits only while they make up for
+        what changed meanwhile, and readers do not wait. They see all of the new indexes, whole, or none.
 
         Raises:
-            UsageError: Another function has one of the names; nothing was added then.
+            UsageError: Another function has one of the names, or an index function calls this; nothing was added.
         """
-        seen = self.read(lambda objects, _: dict(objects))
-        early = self._indexers.only(functions)
-        values_of_seen = {key: early.values_of(held) for key, held in seen.items()}
+        if self._writer == threading.get_ident():
+            raise UsageError("an index function cannot add indexers")
+        while not self._have_added(functions):
+            pass  # others were added meanwhile: by another thread, or by a signal handler of this one
+
+    def _have_added(self, functions: Mapping[str, IndexFunction]) -> bool:
+        before = self._indexers
+        added = before.only(functions)
+        if not added.names:
+            return True
+        late = LateIndexes(added)
+        late.follow(*self._snapshot())
+        # Again, for what came while the functions ran over everything: the writer has less to wait for then.
+        late.follow(*self._snapshot())
         with self._writing:
-            added = self._indexers.only(functions)
-            if not added.names:
-                return
-            up_to_date = added.names == early.names  # nobody else added one of them
-            own: dict[str, Values] = {
-                key: values_of_seen[key] if up_to_date and seen.get(key) is held else added.values_of(held)
-                for key, held in self._objects.items()
-            }
-            indexes = Indexes(added.names)
-            for key, values in own.items():
-                indexes.insert(key, values)
+            late.follow(self._objects, self._values)
+            indexers, indexes = before.joined_by(added), self._indexes.joined_by(late.indexes)
             with self._lock:
-                self._indexers = self._indexers.joined_by(added)
-                self._indexes.join(indexes)
-                self._values = {key: values + own[key] for key, values in self._values.items()}
+                if self._indexers is not before:
+                    return False
+                # One statement without a call: no signal handler's exception can come in the middle of it.
+                self._indexers, self._indexes, self._values = indexers, indexes, late.values
+        return True
+
+    def _snapshot(self) -> tuple[dict[str, KubernetesObject], dict[str, Values]]:
+        with self._writing:
+            return dict(self._objects), dict(self._values)
 
     def _change(self, changes: Changes) -> list[Notification]:
         notifications: list[Notification] = []

@@ -56,14 +56,17 @@ class Indexer:
     def add_indexers(self, indexers: Mapping[str, IndexFunction]) -> None:
         """Index by more functions, also while the cache is running and before it is loaded.
 
-        What is there is indexed on the calling thread; readers see the new indexes whole, or not yet. A function
-        that is there already, under the same name, is left as it is.
+        What is there is indexed on the calling thread, which may be any; readers see the new indexes whole, or not
+        yet. A function that is there already, under the same name, is left as it is. Interrupted (by Ctrl-C, say),
+        nothing is added.
 
         Args:
-            indexers: Index name to function; the function gets an object and returns its values.
+            indexers: Index name to function; the function gets an object and returns its values: hashable ones that
+                do not change, in any iterable, or None.
 
         Raises:
-            UsageError: Another function has one of the names; nothing was added then.
+            UsageError: Another function has one of the names (client-go: an error, too), or an index function calls
+                this; nothing was added.
         """
         self._store.add_indexers(indexers)
 

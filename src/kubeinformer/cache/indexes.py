@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from itertools import islice
 
 from kubeinformer.errors import UsageError
 from kubeinformer.objects import KubernetesObject
@@ -17,6 +18,7 @@ Values = tuple[tuple[Hashable, ...], ...]  # per indexer, in their order
 
 NAMESPACE_INDEX = "namespace"
 LONGEST_CALL = 0.1  # seconds that user code may hold up the writer before that is told
+MOST_VALUES = 100_000  # that are taken from an iterator: one without an end must not hold it up for ever
 
 
 def namespace_values(indexed: KubernetesObject) -> Iterable[Hashable]:
@@ -28,12 +30,12 @@ BUILT_IN: Mapping[str, IndexFunction] = {NAMESPACE_INDEX: namespace_values}
 
 
 class Indexers:
-    """The index functions by name, and the isolation around them. It never changes: `with_more` makes another one.
+    """The index functions by name, and the isolation around them. It never changes: `joined_by` makes another one.
 
     Args:
         functions: Name to function.
         on_fault: Called with the indexer's name, the object and the exception when a function raises or returns
-            something that is no iterable of hashable values; the object is then not in that index.
+            something that is no iterable of hashable values, or too many; the object is then not in that index.
         on_slow: Called with the indexer's name, the object and the seconds of a call that held up the cache.
         now: Seconds on a monotonic clock.
         built_in: The functions that every cache has.
@@ -70,7 +72,7 @@ class Indexers:
             UsageError: Another function has one of their names.
         """
         for name, function in functions.items():
-            if self._functions.get(name, function) is not function:
+            if self._functions.get(name, function) != function:  # equal, not the same: so are bound methods
                 raise UsageError(f"there is another index {name!r}; name yours otherwise")
         new = {name: function for name, function in functions.items() if name not in self._functions}
         return self._alike(new)
@@ -79,27 +81,39 @@ class Indexers:
         """Return these, and then the others."""
         return self._alike({**self._functions, **others._functions})
 
-    def values_of(self, indexed: KubernetesObject) -> Values:
-        """Return the values of an object for every indexer."""
-        return tuple(self._values(name, indexed) for name in self._functions)
-
-    def _values(self, name: str, indexed: KubernetesObject) -> tuple[Hashable, ...]:
+    def values_of(
+        self, indexed: KubernetesObject, *, isolated: type[BaseException] = BaseException
+    ) -> Values:
+        """Return the values of an object for every indexer; what is not `isolated` is raised."""
+        found: list[tuple[Hashable, ...]] = []
         began = self._now()
-        try:
-            values = self._functions[name](indexed)
-            if isinstance(values, str | bytes):  # a lone string is one value, not its letters
-                values = (values,)
-            found: tuple[Hashable, ...] = () if values is None else tuple(dict.fromkeys(values))
-        except BaseException as error:  # noqa: BLE001  # user code: it costs this object's place in this index
-            self._on_fault(name, indexed, error)
-            found = ()
-        seconds = self._now() - began
-        if seconds > LONGEST_CALL:
-            self._on_slow(name, indexed, seconds)
-        return found
+        for name, function in self._functions.items():
+            try:
+                found.append(_distinct(function(indexed)))
+            except isolated as error:  # user code: it costs this object's place in this index
+                self._on_fault(name, indexed, error)
+                found.append(())
+            ended = self._now()
+            if ended - began > LONGEST_CALL:
+                self._on_slow(name, indexed, ended - began)
+                ended = self._now()
+            began = ended
+        return tuple(found)
 
     def _alike(self, functions: Mapping[str, IndexFunction]) -> Indexers:
         return Indexers(functions, self._on_fault, on_slow=self._on_slow, now=self._now, built_in={})
+
+
+def _distinct(values: Iterable[Hashable] | None) -> tuple[Hashable, ...]:
+    if values is None:
+        return ()
+    if isinstance(values, (str, bytes)):  # a lone string is one value, not its letters
+        return (values,)
+    if not hasattr(values, "__len__"):  # it may be without an end
+        values = list(islice(values, MOST_VALUES + 1))
+        if len(values) > MOST_VALUES:
+            raise UsageError(f"more than {MOST_VALUES} values for one object")
+    return tuple(dict.fromkeys(values))
 
 
 class Indexes:
@@ -111,9 +125,11 @@ class Indexes:
     def __init__(self, names: tuple[str, ...]) -> None:
         self._maps: dict[str, dict[Hashable, dict[str, None]]] = {name: {} for name in names}
 
-    def join(self, others: Indexes) -> None:
-        """Take in the indexes of other indexers, which come last then."""
-        self._maps.update(others._maps)
+    def joined_by(self, others: Indexes) -> Indexes:
+        """Return these, and then the others; both share their content with what is returned."""
+        joined = Indexes(())
+        joined._maps = {**self._maps, **others._maps}
+        return joined
 
     def insert(self, key: str, values: Values) -> None:
         """Add a key under its values."""
@@ -157,3 +173,43 @@ class Indexes:
         if index is None:
             raise UsageError(f"no index {name!r}; there are {', '.join(self._maps)}")
         return index
+
+
+class LateIndexes:
+    """Indexes of more functions, made beside those in use, until they have caught up with what is stored.
+
+    Args:
+        indexers: The new ones.
+
+    Attributes:
+        indexes: Their indexes.
+        values: For each key its values of the earlier indexers and then of these.
+    """
+
+    def __init__(self, indexers: Indexers) -> None:
+        self.indexes = Indexes(indexers.names)
+        self.values: dict[str, Values] = {}
+        self._indexers = indexers
+        # The earlier values. Each write brings new ones: where they are the same, nothing was written since.
+        self._seen: dict[str, Values] = {}
+
+    def follow(self, objects: Mapping[str, KubernetesObject], values: Mapping[str, Values]) -> None:
+        """Catch up with these objects, and their values of the earlier indexers.
+
+        Raises:
+            BaseException: A function was interrupted (KeyboardInterrupt, SystemExit): it runs on a user's thread.
+        """
+        seen = self._seen.get
+        for key in [key for key, earlier in values.items() if seen(key) is not earlier]:
+            own = self._indexers.values_of(objects[key], isolated=Exception)
+            self._remove(key)
+            self._seen[key], self.values[key] = values[key], values[key] + own
+            self.indexes.insert(key, own)
+        if len(self._seen) > len(values):
+            for key in self._seen.keys() - values.keys():
+                self._remove(key)
+
+    def _remove(self, key: str) -> None:
+        earlier = self._seen.pop(key, None)
+        if earlier is not None:
+            self.indexes.remove(key, self.values.pop(key)[len(earlier) :])
