@@ -52,12 +52,12 @@ class Events(EventsFront):
         return self
 
     async def __anext__(self) -> Notification:
+        self._portal.check_process()
         queue, now = self._stream.queue, asyncio.get_running_loop().time()
         if now - self._turn > LONGEST_TURN:
             self._turn = now
             await asyncio.sleep(0)
         while (event := queue.take()) is None:
-            self._portal.check_process()
             if queue.is_closed:
                 raise StopAsyncIteration
             await self._change()

@@ -39,9 +39,9 @@ class Events(EventsFront):
         return self
 
     def __next__(self) -> Notification:
+        self._portal.check_process()
         queue = self._stream.queue
         while (event := queue.take()) is None:
-            self._portal.check_process()
             if queue.is_closed:
                 raise StopIteration
             changed = threading.Event()

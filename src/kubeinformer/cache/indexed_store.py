@@ -15,6 +15,7 @@ from kubeinformer.cache.deltas import Changes, Delta, DeltaType, ReplacedAll
 from kubeinformer.cache.indexes import Indexers, Indexes, IndexFunction, LateIndexes, Values
 from kubeinformer.cache.notifications import Added, Deleted, Notification, Updated
 from kubeinformer.errors import UsageError
+from kubeinformer.forks import hold_at_fork, renew_in_child
 from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject
 from kubeinformer.resource_versions import is_older
 
@@ -34,6 +35,8 @@ class IndexedStore:
         # functions run under the first, never under the second, which is all that a reader waits for.
         self._writing = threading.RLock()
         self._lock = threading.RLock()
+        renew_in_child(self, _writing=threading.RLock, _lock=threading.RLock)
+        hold_at_fork(self, "_lock")
         self._writer: int | None = None  # the thread that applies an item
         # The four below change together, under the lock.
         self._objects: dict[str, KubernetesObject] = {}
