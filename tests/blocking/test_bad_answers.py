@@ -188,6 +188,7 @@ def test_an_object_that_cannot_be_read_is_not_gone(server: APIServer) -> None:
         server.expire_history()
         eventually(lambda: informer.status.set_aside == 1, WAIT, lambda: informer.status)
         assert sorted(found.key for found in informer.lister.list()) == ["default/a", "default/b"]
+        eventually(lambda: any(error.action == "set aside" for error in errors), WAIT, lambda: errors)
     assert [str(error.error) for error in errors if error.action == "set aside"] == [
         "configmaps default/a: Expected `str`, got `int` - at `$.metadata.labels[...]`"
     ]

@@ -17,9 +17,13 @@ from kubeinformer.fronts.portal import Portal
 
 @pytest.fixture
 def portal() -> Iterator[Portal]:
-    made = Portal("test-portal")
+    made = Portal("test-portal", _nothing)
     yield made
     made.stop()
+
+
+async def _nothing() -> None:
+    """End."""
 
 
 def _threads() -> list[str]:
@@ -133,7 +137,10 @@ import os, sys
 from kubeinformer.fronts.portal import Portal
 from kubeinformer.errors import UsageError
 async def echo(value): return value
-portal = Portal("parent")
+async def nothing():
+    pass
+
+portal = Portal("parent", nothing)
 portal.call(echo, 1)
 child = os.fork()
 if child == 0:
@@ -141,7 +148,7 @@ if child == 0:
         portal.call(echo, 2)
     except UsageError as error:
         portal.stop()
-        new = Portal("child")
+        new = Portal("child", nothing)
         ok = "made before the fork" in str(error) and new.call(echo, 3) == 3
         os._exit(0 if ok else 1)
     os._exit(2)
@@ -162,7 +169,10 @@ from kubeinformer.fronts.portal import Portal
 import asyncio
 async def wait(): await asyncio.Event().wait()
 async def echo(value): return value
-portal = Portal("forgotten")
+async def nothing():
+    pass
+
+portal = Portal("forgotten", nothing)
 portal.submit(wait)
 assert portal.call(echo, 1) == 1
 """

@@ -27,9 +27,8 @@ class _PortalRequests:
         return await self._portal.call_async(self._session.send, *args, **kwargs)
 
     async def close(self) -> None:
-        if self._owns_portal and not self._portal.is_stopped:
-            await self._portal.call_async(self._session.close)
-            self._portal.close()
+        if self._owns_portal:
+            await self._portal.stop_async()
 
 
 class Client(EngineClient):
@@ -48,8 +47,9 @@ class Client(EngineClient):
 
     def __init__(self, config: Config | None = None) -> None:
         settings = config or load_config()
-        portal = Portal("kubeinformer-client")
-        super().__init__(settings, session=_PortalRequests(portal, Session(settings), owns_portal=True))
+        session = Session(settings)
+        portal = Portal("kubeinformer-client", session.close)
+        super().__init__(settings, session=_PortalRequests(portal, session, owns_portal=True))
         self._owns_session = True
 
     @classmethod

@@ -11,7 +11,6 @@ from kubeinformer.aio.client import Client
 from kubeinformer.aio.informer import Informer
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.fronts.factory import FactoryFront
-from kubeinformer.fronts.portal import EXIT_WAIT
 from kubeinformer.fronts.signals import ended_by_signals
 from kubeinformer.fronts.user_code import wait_for_user_code
 
@@ -87,11 +86,7 @@ class SharedInformerFactory(FactoryFront[Informer]):
         if self._portal.is_stopped:
             return
         in_flight = self._core.close()
-        if self._portal.is_started:
-            stopping = self._portal.submit(self._core.stop)
-            stopping.add_done_callback(lambda _: self._portal.close())
-            await asyncio.wait([asyncio.wrap_future(self._portal.ended)], timeout=EXIT_WAIT)
-        self._portal.close()
+        await self._portal.stop_async()
         await wait_for_user_code(in_flight)
 
     @cached_property

@@ -29,7 +29,7 @@ class Client:
 
     def __init__(self, config: Config | None = None) -> None:
         self._client = AsyncClient(config)
-        self._portal = Portal("kubeinformer-client")
+        self._portal = Portal("kubeinformer-client", self._client.close)
         self._owns_portal = True
 
     @classmethod
@@ -178,10 +178,8 @@ class Client:
 
     def close(self) -> None:
         """Close the connection; one that is shared stays open. Closing twice is harmless."""
-        if not self._owns_portal or self._portal.is_stopped:
-            return
-        self._portal.call(self._client.close)
-        self._portal.stop()
+        if self._owns_portal:
+            self._portal.stop()
 
     def __enter__(self) -> Self:
         return self

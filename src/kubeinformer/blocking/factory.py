@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import wait
 from functools import cached_property
 from queue import SimpleQueue
 from typing import Self
@@ -11,7 +10,6 @@ from kubeinformer.blocking.client import Client
 from kubeinformer.blocking.informer import Informer
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.fronts.factory import FactoryFront
-from kubeinformer.fronts.portal import EXIT_WAIT
 from kubeinformer.fronts.signals import ended_by_signals
 from kubeinformer.fronts.user_code import join_user_code
 
@@ -75,10 +73,6 @@ class SharedInformerFactory(FactoryFront[Informer]):
         if self._portal.is_stopped:
             return
         in_flight = self._core.close()
-        if self._portal.is_started:
-            stopping = self._portal.submit(self._core.stop)
-            # Bounded: a signal handler may have come in while its thread holds what the engine waits for.
-            wait([stopping], EXIT_WAIT)
         self._portal.stop()
         join_user_code(in_flight)
 

@@ -55,7 +55,7 @@ class FactoryFront(ABC, Generic[FrontT]):
             transform=transform,
             on_error=on_error,
         )
-        self._portal = Portal("kubeinformer")
+        self._portal = Portal("kubeinformer", self._core.stop)
 
     def informer(
         self,

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import concurrent.futures
+import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from kubeinformer.errors import UsageError
 from kubeinformer.forks import renew_in_child
 
+_log = logging.getLogger("kubeinformer.portal")
 P = ParamSpec("P")
 T = TypeVar("T")
 EXIT_WAIT = 2.0  # seconds that a stop, and the end of the interpreter, wait for a loop that does not end
@@ -27,13 +31,15 @@ class Portal:
 
     Args:
         name: The name of the thread.
+        on_end: Awaited on the loop before it ends, also where the interpreter ends without a stop.
 
     Attributes:
         ended: Done when it is stopped and its loop has ended.
     """
 
-    def __init__(self, name: str) -> None:
-        self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+    def __init__(self, name: str, on_end: Callable[[], Awaitable[object]]) -> None:
+        self._on_end = on_end
+        self.ended: Future[None] = Future()
         self._name = name
         self._pid = os.getpid()
         self._lock = threading.RLock()  # a signal handler may stop it in the middle of a call
@@ -42,11 +48,7 @@ class Portal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
         self._stopped = False
-
-    @property
-    def is_started(self) -> bool:
-        """Whether its loop was ever started."""
-        return self._thread is not None
+        self._calls: set[Future[Any]] = set()  # those that are not done
 
     @property
     def is_stopped(self) -> bool:
@@ -64,7 +66,7 @@ class Portal:
         future = self.submit(function, *args, **kwargs)
         try:
             return future.result()
-        except concurrent.futures.CancelledError:
+        except CancelledError:
             raise self._stopped_meanwhile() from None
         except BaseException:
             future.cancel()
@@ -87,25 +89,30 @@ class Portal:
                 raise
             raise self._stopped_meanwhile() from None
 
-    def submit(
-        self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
-    ) -> concurrent.futures.Future[T]:
+    def submit(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Start a coroutine function on the loop and return the future of its result.
 
         Raises:
             UsageError: As for `call`.
         """
         loop = self._running_loop()
+        future: Future[T] = Future()
+        self._calls.add(future)
+        future.add_done_callback(self._calls.discard)
 
-        async def run() -> T:
-            return await function(*args, **kwargs)
+        def begin() -> None:
+            # The coroutine is made here: one that was made before, and never began, would be complained of.
+            if not future.done():
+                task = loop.create_task(_as_coroutine(function(*args, **kwargs)))
+                task.add_done_callback(partial(_settle, future))
+                future.add_done_callback(partial(_cancel, loop, task))
 
-        coroutine = run()
         try:
-            return asyncio.run_coroutine_threadsafe(coroutine, loop)
+            loop.call_soon_threadsafe(begin)
         except RuntimeError:  # it ended just now
-            coroutine.close()
-            raise UsageError(f"{self._name} is stopped") from None
+            future.cancel()
+            raise self._stopped_meanwhile() from None
+        return future
 
     def stop(self) -> None:
         """End the loop and its thread; everything on it is cancelled. Stopping twice is harmless.
@@ -115,6 +122,13 @@ class Portal:
         thread = self.close()
         if thread is not None and threading.current_thread() is not thread:
             thread.join(EXIT_WAIT)
+
+    async def stop_async(self) -> None:
+        """Do as `stop`, and await the end on the caller's loop; cancelling the wait does not undo it."""
+        thread = self.close()
+        if thread is not None:
+            await asyncio.wait([asyncio.wrap_future(self.ended)], timeout=EXIT_WAIT)
+            thread.join(0.1 if self.ended.done() else 0.0)  # it has nothing left to do but to go
 
     def close(self) -> threading.Thread | None:
         """Begin to stop, and return the thread that ends soon, None where there is none."""
@@ -159,6 +173,8 @@ class Portal:
 
     def _run(self, started: threading.Event) -> None:
         asyncio.run(self._main(started))
+        for future in list(self._calls):
+            future.cancel()  # nobody will
         self.ended.set_result(None)
 
     async def _main(self, started: threading.Event) -> None:
@@ -167,6 +183,10 @@ class Portal:
         started.set()
         if not self._stopped:  # set by a signal handler, say, while it started
             await self._end.wait()
+        try:
+            await self._on_end()
+        except Exception:  # noqa: BLE001  # logged; the loop has to end all the same
+            _log.exception("%s did not end in good order", self._name)
 
     def _finish(self) -> None:
         assert self._end is not None
@@ -174,3 +194,24 @@ class Portal:
 
     def _stopped_meanwhile(self) -> UsageError:
         return UsageError(f"{self._name} was stopped meanwhile")
+
+
+async def _as_coroutine(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+def _settle(future: Future[T], task: asyncio.Task[T]) -> None:
+    if task.cancelled():
+        future.cancel()
+    elif future.set_running_or_notify_cancel():
+        error = task.exception()
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(task.result())
+
+
+def _cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], future: Future[Any]) -> None:
+    if future.cancelled():
+        with suppress(RuntimeError):  # the loop is closed, and the task with it
+            loop.call_soon_threadsafe(task.cancel)
