@@ -26,10 +26,14 @@ def server() -> Iterator[APIServer]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait, on the loop, until a condition holds."""
-    async with asyncio.timeout(WAIT):
-        while not condition():  # noqa: ASYNC110  # what is waited for is not the loop's own
-            await asyncio.sleep(0.005)
+    """Wait until a condition holds, and leave the loop to others."""
+    await asyncio.to_thread(eventually, condition, WAIT, str)
+
+
+async def some_turns() -> None:
+    """Let the loop's other tasks go on."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 def _own_threads() -> list[str]:
@@ -186,7 +190,7 @@ def test_remove_waits_for_the_call_in_flight(server: APIServer) -> None:
             await factory.start()
             await until(lambda: len(calls) == 2)
             removing = asyncio.create_task(other.remove())
-            await asyncio.sleep(0.01)
+            await some_turns()
             assert not removing.done()
             release.set()
             await removing
@@ -247,7 +251,7 @@ def test_what_is_cancelled_stops_waiting_and_harms_nothing(server: APIServer) ->
         await factory.start()
         for waiting in (factory.wait_for_cache_sync(WAIT), factory.run()):
             task = asyncio.ensure_future(waiting)
-            await asyncio.sleep(0.02)
+            await some_turns()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 import pytest
 from tests.cache.store_builders import (
@@ -166,6 +166,29 @@ def test_a_backlog_of_50_000_can_be_read() -> None:
         opened.set()
         registration.remove()
         assert registration.pending == 0
+
+
+def test_a_handler_that_is_thrown_away_with_its_loop_is_no_fault() -> None:
+    """Where a program ends its loop by force: the interpreter closes the coroutine, and nothing is reported."""
+    with running_cache() as cache:
+        loop = asyncio.new_event_loop()
+
+        async def hang(told: KubernetesObject) -> None:
+            await asyncio.Event().wait()
+
+        async def begin() -> None:
+            cache.handle(hang)
+            cache.push(listed(pod("a")))
+            await _settle()
+
+        loop.run_until_complete(begin())
+        for task in asyncio.all_tasks(loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # that asyncio complains is its own business
+            coroutine = task.get_coro()
+            assert isinstance(coroutine, Coroutine)
+            coroutine.close()  # as the garbage collector would
+        loop.close()
+        assert cache.faults.seen == []
 
 
 def _stream(cache: Cache) -> StreamRegistration:

@@ -232,7 +232,7 @@ for settings in (silent, refusing, named, config):
         entered.wait()
     else:
         while not factory.status["configmaps"].errors and settings is refusing:
-            time.sleep(0.01)
+            hung.wait(0.01)
     began = time.monotonic()
     factory.stop()
     assert time.monotonic() - began < 5, settings

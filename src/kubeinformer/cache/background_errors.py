@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections import deque
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubeinformer.cache.delivery import Delivery
-from kubeinformer.cache.delivery_task import DeliveryTask
+from kubeinformer.cache.delivery_task import DeliveryTask, is_the_end_of_its_task
 from kubeinformer.cache.delivery_thread import DeliveryThread
 from kubeinformer.cache.handlers import is_async
 from kubeinformer.clock import Clock
@@ -146,8 +145,7 @@ class ErrorReporter:
         assert self._on_error is not None
         try:
             await self._on_error(error)
-        except BaseException:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+        except BaseException as raised:
+            if is_the_end_of_its_task(raised):
                 raise
             _log.exception("on_error raised")

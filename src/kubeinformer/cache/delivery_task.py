@@ -146,3 +146,15 @@ class DeliveryTask(Generic[T]):
         if ended and not self.ended.done():
             self.ended.set_result(None)
         return item
+
+
+def is_the_end_of_its_task(error: BaseException) -> bool:
+    """Return whether what came out of awaited user code is the end of the task, not a fault of that code.
+
+    A CancelledError may come from something that the code awaited. GeneratorExit comes where a coroutine that
+    never ended is thrown away, perhaps after its loop.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, GeneratorExit)

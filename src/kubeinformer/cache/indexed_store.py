@@ -35,7 +35,7 @@ class IndexedStore:
         # functions run under the first, never under the second, which is all that a reader waits for.
         self._writing = threading.RLock()
         self._lock = threading.RLock()
-        renew_in_child(self, _writing=threading.RLock, _lock=threading.RLock)
+        renew_in_child(self, _writing=threading.RLock, _lock=threading.RLock, _writer=lambda: None)
         hold_at_fork(self, "_lock")
         self._writer: int | None = None  # the thread that applies an item
         # The four below change together, under the lock.

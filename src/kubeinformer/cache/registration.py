@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
 from kubeinformer.cache.coalesced_notifications import CoalescedNotifications
 from kubeinformer.cache.delivery import Delivery
 from kubeinformer.cache.delivery_queue import DeliveryQueue
-from kubeinformer.cache.delivery_task import DeliveryTask
+from kubeinformer.cache.delivery_task import DeliveryTask, is_the_end_of_its_task
 from kubeinformer.cache.delivery_thread import DeliveryThread
 from kubeinformer.cache.handlers import Handlers
 from kubeinformer.cache.notifications import Notification
@@ -122,8 +121,7 @@ class HandlerRegistration(Registration):
         try:
             await self._handlers.call_async(notification)
         except BaseException as error:  # user code: whatever it raises costs this one call
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_the_end_of_its_task(error):
                 raise
             self._on_fault(self, error)
 
