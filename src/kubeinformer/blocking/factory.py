@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Self
 
 from kubeinformer.blocking.client import Client
 from kubeinformer.blocking.informer import Informer
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.fronts.factory import FactoryFront
+from kubeinformer.fronts.portal import SLICE
 from kubeinformer.fronts.signals import ended_by_signals
 from kubeinformer.fronts.user_code import join_user_code
 
@@ -59,10 +61,10 @@ class SharedInformerFactory(FactoryFront[Informer]):
             self._portal.ended.add_done_callback(end)
             syncing = self._portal.submit(self._core.wait_for_cache_sync, 120.0, handlers=False)
             syncing.add_done_callback(end)
-            ends.get()
+            _wait_for(ends)
             if syncing.done() and not self._portal.is_stopped:
                 syncing.result()
-                ends.get()
+                _wait_for(ends)
 
     def stop(self) -> None:
         """Stop everything within half a second; a handler's call in flight may go on, and is named in the log.
@@ -92,3 +94,9 @@ class SharedInformerFactory(FactoryFront[Informer]):
 
     def _stop_informer(self, shared: SharedIndexInformer) -> None:
         join_user_code(self._portal.call(self._core.stop_informer, shared))
+
+
+def _wait_for(ends: SimpleQueue[None]) -> None:
+    while True:
+        with suppress(Empty):
+            return ends.get(timeout=SLICE)

@@ -8,6 +8,7 @@ from typing import Self
 
 from kubeinformer.cache.notifications import Notification
 from kubeinformer.fronts.informer import EventsFront, RegistrationFront
+from kubeinformer.fronts.portal import SLICE
 
 
 class Registration(RegistrationFront):
@@ -47,7 +48,8 @@ class Events(EventsFront):
             changed = threading.Event()
             if queue.wake_on_change(changed.set):
                 try:
-                    changed.wait()
+                    while not changed.wait(SLICE):
+                        pass
                 finally:
                     queue.forget(changed.set)
         return event

@@ -25,6 +25,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 EXIT_WAIT = 2.0  # seconds that a stop, and the end of the interpreter, wait for a loop that does not end
 
+SLICE = 0.5
+"""Seconds that a thread waits before it looks up. A signal that comes at the very moment at which a wait begins is
+noticed only at its end (and on Windows, any is)."""
+
 
 class Portal:
     """An event loop on a daemon thread, started by the first call. Thread-safe.
@@ -65,7 +69,7 @@ class Portal:
         """
         future = self.submit(function, *args, **kwargs)
         try:
-            return future.result()
+            return _result(future)
         except CancelledError:
             raise self._stopped_meanwhile() from None
         except BaseException:
@@ -194,6 +198,15 @@ class Portal:
 
     def _stopped_meanwhile(self) -> UsageError:
         return UsageError(f"{self._name} was stopped meanwhile")
+
+
+def _result(future: Future[T]) -> T:
+    while True:
+        try:
+            return future.result(SLICE)
+        except TimeoutError:
+            if future.done():
+                return future.result()  # it came just now, or the error is its own
 
 
 async def _as_coroutine(awaitable: Awaitable[T]) -> T:
