@@ -17,6 +17,7 @@ from kubeinformer.cache.background_errors import ErrorReporter, OnError
 from kubeinformer.cache.delivery import Delivery
 from kubeinformer.cache.indexes import IndexFunction
 from kubeinformer.cache.informer import SharedIndexInformer
+from kubeinformer.cache.informer_metrics import InformerMetrics
 from kubeinformer.cache.informer_options import InformerOptions, LoadMode, QueueMode
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.list_watch import ListWatch
@@ -29,6 +30,7 @@ from kubeinformer.client.session import Session
 from kubeinformer.clock import Clock, SystemClock, deadline
 from kubeinformer.errors import CacheSyncTimeout, UsageError
 from kubeinformer.forks import renew_in_child
+from kubeinformer.metrics import MetricsProvider
 from kubeinformer.resources import parse_resource
 from kubeinformer.selectors import parse_field_selector, parse_label_selector
 
@@ -47,6 +49,7 @@ class InformerFactory:
         resync_period: Seconds between two replays of a cache to its handlers, where they do not say; 0 for none.
         transform: Applied by its informers, where they do not say.
         on_error: Called with each :class:`BackgroundError`, on a thread of its own.
+        metrics: Where its metrics go; None for nowhere.
         clock: Time and chance.
 
     Attributes:
@@ -61,6 +64,7 @@ class InformerFactory:
         resync_period: float = 0.0,
         transform: Transform | None = None,
         on_error: OnError | None = None,
+        metrics: MetricsProvider | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._namespaces = namespaces
@@ -72,6 +76,11 @@ class InformerFactory:
         self._lock = threading.RLock()  # a signal handler may stop it in the middle of a call
         renew_in_child(self, _lock=threading.RLock)
         self._informers: dict[InformerOptions, SharedIndexInformer] = {}
+        self._metrics = metrics
+        self._source = InformerMetrics(lambda: self.informers, self._clock)
+        self._loop_watch: asyncio.Task[None] | None = None
+        if metrics is not None:
+            metrics.register(self._source)
         self._watches = Watches(self._list_watch, self._clock, self._reporter)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
@@ -156,6 +165,8 @@ class InformerFactory:
         """Let no handler call begin any more; return what user code may still be running in."""
         with self._lock:
             self._stopped = True
+        if self._metrics is not None:
+            self._metrics.unregister(self._source)
         running = [delivery for informer in self.informers for delivery in _deliveries(informer)]
         return [*running, self._reporter.close()]
 
@@ -174,6 +185,8 @@ class InformerFactory:
         if self._stopped:
             raise UsageError("the factory is stopped")
         self._loop = asyncio.get_running_loop()
+        if self._metrics is not None and self._loop_watch is None:
+            self._loop_watch = asyncio.create_task(self._source.watch_the_loop())
         for informer in self.informers:
             self._watches.start(informer)
 
@@ -204,6 +217,8 @@ class InformerFactory:
 
     async def stop(self) -> None:
         """Stop everything that runs on the loop; `close` comes first."""
+        if self._loop_watch is not None:
+            self._loop_watch.cancel()
         await self._watches.stop_all()
         await self.session.close()
         self._wake()

@@ -24,6 +24,7 @@ from kubeinformer.cache.lister import Lister
 from kubeinformer.cache.notifications import Updated
 from kubeinformer.cache.processor import Processor
 from kubeinformer.cache.real_fifo import RealFIFO
+from kubeinformer.cache.reflector_counts import ReflectorCounts
 from kubeinformer.cache.registration import HandlerRegistration, Registration, StreamRegistration
 from kubeinformer.cache.resource_watch import ResourceWatch, Scopes
 from kubeinformer.cache.resync import ResyncTimers
@@ -43,6 +44,10 @@ class SharedIndexInformer:
         clock: Time and chance.
         reporter: Hears of background errors.
         on_change: Called, on any thread, when `has_synced` of the informer or of a handler may have changed.
+
+    Attributes:
+        resource: What discovery says of the resource, None before that.
+        sync_duration: The seconds that the first load took, None before its end.
     """
 
     def __init__(
@@ -66,13 +71,15 @@ class SharedIndexInformer:
         self._queue: Queue = DeltaFIFO() if options.queue == "delta" else RealFIFO()
         self._processor = Processor()
         self._resyncs = ResyncTimers(clock, self._replay)
-        self._resource: Resource | None = None
+        self.resource: Resource | None = None
         self._scopes: Scopes | None = None  # what must be loaded; None until that is known
         self._watch: ResourceWatch | None = None
         self._coverage = Coverage(options.name, options.namespaces, self._store.has_loaded)
         self.indexer = Indexer(self._store, self._coverage)
         self.lister = Lister(self._store, self._coverage, str(options.reference))
         self.has_synced = False
+        self.sync_duration: float | None = None
+        self._began: float | None = None
         self._pid = os.getpid()
 
     # -- what users call ----------------------------------------------------------------------------------------
@@ -98,6 +105,7 @@ class SharedIndexInformer:
             on_synced=self._on_change,
             on_fault=self._handler_failed,
             coalesce=coalesce,
+            now=self._clock.now,
         )
         self._processor.add(registration, self._present)
         if period:
@@ -108,7 +116,7 @@ class SharedIndexInformer:
     def add_stream(self, *, coalesce: bool = False) -> StreamRegistration:
         """Register a stream, which the program reads itself; see the faces' informers for the promises."""
         name = f"{self.options.reference}-events"
-        stream = StreamRegistration(name, discard=self._discard, coalesce=coalesce)
+        stream = StreamRegistration(name, discard=self._discard, coalesce=coalesce, now=self._clock.now)
         self._processor.add(stream, self._present)
         return stream
 
@@ -145,12 +153,13 @@ class SharedIndexInformer:
     def fed_by(self, watch: ResourceWatch) -> Iterator[None]:
         """Be fed by a watch for the length of the context."""
         self._watch = watch
+        self._began = self._clock.now() if self._began is None else self._began
         with self._resyncs:
             yield
 
     def resolved(self, resource: Resource, scopes: Scopes) -> None:
         """Learn what the resource is, and the namespaces that are loaded one by one."""
-        self._resource, self._scopes = resource, scopes
+        self.resource, self._scopes = resource, scopes
         if not resource.namespaced:
             self._coverage.cover_everything()
 
@@ -162,6 +171,7 @@ class SharedIndexInformer:
                 self._processor.distribute(self._store.apply(self._queue.pop()))
         if not self.has_synced and self._scopes is not None and self._scopes <= self._store.versions.keys():
             self.has_synced = True
+            self.sync_duration = self._clock.now() - (self._began or 0.0)
             self._processor.cache_synced()
             self._on_change()
 
@@ -174,6 +184,34 @@ class SharedIndexInformer:
             )
             for scope, version in self._store.versions.items()
         ]
+
+    # -- what metrics ask, from any thread ------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """How many objects the cache holds."""
+        return self._store.read(lambda objects, _: len(objects))
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes of JSON these are."""
+        return sum(len(present.raw) for present in self._present())
+
+    @property
+    def numeric_version(self) -> float | None:
+        """The lowest version that a watched namespace has reached; None where one is no number."""
+        versions = self._store.versions.values()
+        return float(min(map(int, versions))) if versions and all(map(str.isdecimal, versions)) else None
+
+    @property
+    def counts(self) -> ReflectorCounts:
+        """What its watch has done so far."""
+        return self._watch.counts if self._watch else ReflectorCounts()
+
+    @property
+    def handlers(self) -> dict[str, Registration]:
+        """What was added, by name."""
+        return self._processor.handlers
 
     # -- odds and ends ------------------------------------------------------------------------------------------
 
@@ -200,5 +238,5 @@ class SharedIndexInformer:
         self._report("handler", error, f"{registration.name} goes on with the next change")
 
     def _report(self, verb: str, error: BaseException, action: str) -> None:
-        name = self._resource.group_resource if self._resource else str(self.options.reference)
+        name = self.resource.group_resource if self.resource else str(self.options.reference)
         self._reporter.report(BackgroundError(name, None, verb, None, error, action))

@@ -61,6 +61,18 @@ class Processor:
                 registration.cache_synced()
 
     @property
+    def handlers(self) -> dict[str, Registration]:
+        """The registrations by name; a second one of a name has its number behind it."""
+        named: dict[str, Registration] = {}
+        for registration in self._registrations:
+            name, number = registration.name, 1
+            while name in named:
+                number += 1
+                name = f"{registration.name}#{number}"
+            named[name] = registration
+        return named
+
+    @property
     def has_synced(self) -> bool:
         """Whether every handler has worked through the first load."""
         with self.lock:

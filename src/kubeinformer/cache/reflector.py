@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, Protocol
 
 from kubeinformer.cache import reflector_effects as effects
@@ -22,6 +23,7 @@ from kubeinformer.cache.list_watch import ListWatch, WatchStream
 from kubeinformer.cache.load import Load
 from kubeinformer.cache.load_gate import LoadGate
 from kubeinformer.cache.object_reader import ObjectReader
+from kubeinformer.cache.reflector_counts import ReflectorCounts, list_reason, watch_end
 from kubeinformer.cache.reflector_effects import Effect
 from kubeinformer.cache.reflector_inputs import Input
 from kubeinformer.cache.reflector_memory import Memory, Moment, State
@@ -33,6 +35,7 @@ from kubeinformer.errors import InvalidObject, InvalidResponse, NetworkError, St
 from kubeinformer.resources import Resource
 
 _ANSWERS = (StatusError, InvalidResponse, NetworkError)
+_TYPE_NAME = attrgetter("type._name_")  # Enum.name is ten times as slow
 _LOADING = (State.LISTING, State.LOADING)
 
 
@@ -60,6 +63,7 @@ class Reflector:
         name: The resource as the program named it, for messages.
         by_watch: Whether to load by a watch (WatchList, KEP-3157) where the server does that.
         gate: Lets a few loads in at a time; None for no bound.
+        counts: Where it counts what it does.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Reflector:
         name: str,
         by_watch: bool = False,
         gate: LoadGate | None = None,
+        counts: ReflectorCounts | None = None,
     ) -> None:
         self._list_watch = list_watch
         self._sink = sink
@@ -79,6 +84,9 @@ class Reflector:
         self.scope = scope
         self._name = name
         self._gate = gate
+        self._counts = counts or ReflectorCounts()
+        self._reason = "start"  # why the next list is asked for
+        self._end = "stopped"  # how the open watch ends
         self._leave_gate: Callable[[], None] | None = None  # where a load of ours is let in
         self.status = ReflectorStatus(stale_since=clock.time())
         self._machine = Machine(memory=Memory(by_watch=by_watch))
@@ -112,6 +120,7 @@ class Reflector:
 
     def _step(self, arrived: Input) -> tuple[Effect, ...]:
         moment = Moment(self._clock.now(), self._clock.random())
+        self._end = watch_end(arrived) or "stopped"
         try:
             todo = self._machine.step(arrived, moment)
         except Exception as error:  # noqa: BLE001  # a fault of ours: start over rather than die
@@ -139,6 +148,7 @@ class Reflector:
     def _do(self, effect: Effect) -> None:
         match effect:
             case effects.Push(deltas, version):
+                self._counts.events.update(map(_TYPE_NAME, deltas) if deltas else ("BOOKMARK",))
                 self._sink.push(Changes(deltas, version, self.scope))
             case effects.Collect(deltas):
                 self._load.collect(deltas)
@@ -149,6 +159,7 @@ class Reflector:
             case effects.CloseStream():
                 self._close_stream()
             case effects.Report(error, action, retry_in):
+                self._reason = list_reason(error)
                 self._report(error, action, retry_in)
 
     def _replace(self, version: str) -> None:
@@ -167,6 +178,7 @@ class Reflector:
 
     def _set_aside(self, error: InvalidObject) -> None:
         self._note(set_aside=self.status.set_aside + 1)
+        self._counts.decode_errors += 1
         self._report(error, "set aside", None)
 
     # -- what waits ---------------------------------------------------------------------------------------------
@@ -185,6 +197,7 @@ class Reflector:
         self._verb = "list"
         if effect.first:
             await self._enter()
+            self._counts.lists[self._reason] += 1
             self._load = Load()
             self._version = ""
             self._note(lists=self.status.lists + 1)
@@ -234,6 +247,7 @@ class Reflector:
     def _take(self, lines: list[bytes], *, last: bool = False) -> None:
         heard = [said for said in self._events.read(lines) if not (last and isinstance(said, inputs.Garbled))]
         self._heard.extend(heard)
+        self._counts.decode_errors += sum(isinstance(said, inputs.Garbled) for said in heard)
         for error in self._events.asides:
             self._load.set_aside(error.key)
             self._set_aside(error)
@@ -254,6 +268,7 @@ class Reflector:
 
     def _close_stream(self) -> None:
         if self._stream is not None:
+            self._counts.watches[self._end] += 1
             self._stream.close()
             self._note(stale_since=self.status.stale_since or self._clock.time())
         self._stream = None

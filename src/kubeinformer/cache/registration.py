@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 
 from kubeinformer.cache.coalesced_notifications import CoalescedNotifications
@@ -30,6 +31,7 @@ class Registration:
         discard: Takes it off the informer.
         on_synced: Called once, when `has_synced` becomes true.
         coalesce: Whether only the latest state of each object waits, not its whole history.
+        now: Seconds on a monotonic clock.
 
     Attributes:
         delivery: What carries the notifications to the program.
@@ -44,11 +46,14 @@ class Registration:
         discard: Callable[[Registration], object],
         on_synced: Callable[[], object],
         coalesce: bool = False,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._discard = discard
         self._pending = (CoalescedNotifications if coalesce else PendingNotifications)(on_synced)
         self._mark = PENDING_MARK
+        self._now = now
+        self._behind_since = 0.0
 
     @property
     def has_synced(self) -> bool:
@@ -59,6 +64,16 @@ class Registration:
     def pending(self) -> int:
         """How many notifications wait."""
         return self.delivery.locked(lambda: len(self._pending))
+
+    @property
+    def lag(self) -> float:
+        """For how many seconds something has waited; 0 where nothing does."""
+        return self._now() - self._behind_since if self.pending else 0.0
+
+    @property
+    def merged(self) -> int:
+        """How many notifications were merged away."""
+        return self._pending.merged if isinstance(self._pending, CoalescedNotifications) else 0
 
     def detach(self) -> None:
         """Take it off: no call begins once this has returned, and what waits is dropped. Twice is harmless."""
@@ -73,6 +88,8 @@ class Registration:
     def put(self, notifications: Iterable[Notification]) -> None:
         """Append notifications to the buffer."""
         waiting = self.delivery.put(notifications)
+        if not waiting:
+            self._behind_since = self._now()
         if waiting >= self._mark:
             self._mark = 2 * waiting
             _log.warning("%s: %d notifications wait; it is slower than the changes", self.name, waiting)
@@ -101,8 +118,9 @@ class HandlerRegistration(Registration):
         on_synced: Callable[[], object],
         on_fault: Callable[[Registration, BaseException], object],
         coalesce: bool = False,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(name, discard=discard, on_synced=on_synced, coalesce=coalesce)
+        super().__init__(name, discard=discard, on_synced=on_synced, coalesce=coalesce, now=now)
         self._handlers = handlers
         self._on_fault = on_fault
         title = f"kubeinformer-{name}"
@@ -139,8 +157,9 @@ class StreamRegistration(Registration):
         *,
         discard: Callable[[Registration], object],
         coalesce: bool = False,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(name, discard=discard, on_synced=lambda: None, coalesce=coalesce)
+        super().__init__(name, discard=discard, on_synced=lambda: None, coalesce=coalesce, now=now)
         self.queue = self.delivery = DeliveryQueue(name, self._pending)
         self.is_abandoned = False  # its reader is gone; set where no lock may be taken (a finalizer)
 

@@ -16,6 +16,7 @@ from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.load_gate import LoadGate
 from kubeinformer.cache.object_reader import ObjectReader, Transform
 from kubeinformer.cache.reflector import Reflector
+from kubeinformer.cache.reflector_counts import ReflectorCounts
 from kubeinformer.clock import Clock
 from kubeinformer.errors import UsageError
 from kubeinformer.object_bytes import RAW_BYTES
@@ -58,6 +59,7 @@ class ResourceWatch:
         informers: Those that are fed.
         resource: What discovery said last, None before that.
         reflectors: Those that run.
+        counts: What they have done so far.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class ResourceWatch:
         self._reporter = reporter
         self._gate = gate
         self._is_leader = is_leader
+        self.counts = ReflectorCounts()
         self._scopes: Scopes = frozenset()
         self._contexts: dict[Fed, ExitStack] = {}
 
@@ -174,6 +177,7 @@ class ResourceWatch:
                 name=str(self.owner.options.reference),
                 by_watch=self.owner.options.load == "watch",
                 gate=self._gate,
+                counts=self.counts,
             )
             self.reflectors = (*self.reflectors, reflector)
             tasks.create_task(reflector.run())

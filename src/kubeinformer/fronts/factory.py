@@ -17,6 +17,7 @@ from kubeinformer.client.config import Config
 from kubeinformer.client.loading import load_config
 from kubeinformer.fronts.informer import InformerFront
 from kubeinformer.fronts.portal import Portal
+from kubeinformer.metrics import MetricsProvider
 
 FrontT = TypeVar("FrontT", bound=InformerFront)
 
@@ -32,6 +33,7 @@ class FactoryFront(ABC, Generic[FrontT]):
         resync_period: float = 0.0,
         transform: Transform | None = None,
         on_error: OnError | None = None,
+        metrics: MetricsProvider | None = None,
     ) -> None:
         """Make a factory; nothing is sent before it is started.
 
@@ -43,6 +45,7 @@ class FactoryFront(ABC, Generic[FrontT]):
                 dict out, or None to keep the object out of the cache. It runs exactly once for each version.
             on_error: Called with each :class:`~kubeinformer.BackgroundError`: what failed, and what is done about
                 it. An async function is called on the event loop that makes the factory.
+            metrics: Where the metrics of the informers go, such as `kubeinformer.prometheus.PrometheusMetrics()`.
 
         Raises:
             ConfigurationError: No configuration was given, and none could be found or read.
@@ -54,6 +57,7 @@ class FactoryFront(ABC, Generic[FrontT]):
             resync_period=resync_period,
             transform=transform,
             on_error=on_error,
+            metrics=metrics,
         )
         self._portal = Portal("kubeinformer", self._core.stop)
 
