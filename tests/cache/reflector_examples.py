@@ -57,7 +57,7 @@ EXAMPLES: dict[type[Any], list[Input]] = {
     inputs.Probed: [inputs.Probed()],
     inputs.Opened: [inputs.Opened()],
     inputs.Received: [inputs.Received((), "8"), inputs.Received((), "")],
-    inputs.Bookmarked: [inputs.Bookmarked("9"), inputs.Bookmarked("9", ends_load=True)],
+    inputs.Bookmarked: [inputs.Bookmarked(version, ends) for version in ("9", "") for ends in (True, False)],
     inputs.Heard: [inputs.Heard()],
     inputs.Garbled: [inputs.Garbled(InvalidResponse("garbled"))],
     inputs.Ended: [inputs.Ended(None), inputs.Ended(CUT)],
@@ -70,9 +70,16 @@ MEMORIES = [
     Memory(),
     Memory(version="5", loaded=True, healthy_since=0.0, listed_at=0.0, stream=Stream(0.0, 300, "5", 0.0)),
     Memory(
-        version="5", loaded=True, then=State.LISTING, tries=2, paging=True, silent_ends=1, from_cache=False
+        version="5",
+        loaded=True,
+        then=State.LISTING,
+        tries=2,
+        token="token",
+        silent_streams=2,
+        from_cache=False,
+        missing=True,
     ),
-    Memory(version="5", loaded=True, then=State.OPENING, repair_at=3.0, paging=True, unpaged=True),
+    Memory(version="5", loaded=True, then=State.OPENING, repair_at=3.0, token="token", unpaged=True),
     Memory(version="5", loaded=True, by_watch=True, then=State.LISTING, repair_at=3.0, tries=1),
     Memory(version="5", then=State.PROBING, stream=Stream(999.5, 300, "4", 999.5, has_bookmarks=True)),
 ]
@@ -82,7 +89,7 @@ def watching(now: float = 0.0, **changes: Any) -> Machine:
     """Return a machine whose watch at version 5 was opened at `now`, long after its list."""
     stream = Stream(now, 300, "5", now)
     memory = Memory(version="5", loaded=True, healthy_since=now, listed_at=now - 1000, stream=stream)
-    return Machine(State.WATCHING, replace(memory, **changes))
+    return Machine(State.WATCHING, replace(memory, **{"silent_streams": 1, **changes}))
 
 
 def step(machine: Machine, arrived: Input, now: float = 100.0, random: float = 0.0) -> tuple[Effect, ...]:

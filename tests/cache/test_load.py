@@ -50,3 +50,11 @@ def test_initial_events_are_collected_with_the_changes_between_them() -> None:
     replacement = load.replacement("9", None)
     assert [found.key for found in replacement.objects] == [one.key]
     assert replacement.set_aside == frozenset({"default/bad"})
+
+
+def test_what_was_set_aside_and_then_deleted_is_gone() -> None:
+    """Or it would outlast its deletion in the store, for no later event tells of it."""
+    load = Load()
+    load.set_aside("default/bad")
+    load.collect([Delta(DeltaType.DELETED, "default/bad", None)])
+    assert load.replacement("9", None).set_aside == frozenset()

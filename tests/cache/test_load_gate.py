@@ -163,10 +163,13 @@ def test_many_reflectors_begin_a_few_at_a_time() -> None:
             watches.start(informer)
         await clock.advance_async()
         assert len(server.asked("list")) == LOADS
+        states = [informer.status.state for informer in watches.informers]
+        assert states == ["listing"] * LOADS + ["queued"] * (10 - LOADS)
         server.open.set()
         await clock.advance_async()
         assert len(server.asked("list")) == 10
         assert all(informer.has_synced for informer in watches.informers)
+        assert {informer.status.state for informer in watches.informers} == {"watching"}
         server.open.clear()
         for stream in server.streams:
             stream.send(b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","code":410}}\n')

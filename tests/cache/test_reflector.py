@@ -15,7 +15,7 @@ from tests.cache.scripted_server import (
     status,
 )
 
-from kubeinformer.errors import Expired, Forbidden, NetworkError, StatusError
+from kubeinformer.errors import Expired, Forbidden, NetworkError, StatusError, TooManyRequests
 
 
 def test_one_list_and_one_watch_bring_everything() -> None:
@@ -53,6 +53,26 @@ def test_pages_are_one_replacement() -> None:
     assert server.asked("list") == [{"limit": "500"}] + [
         {"limit": "500", "continue": f"t{n}"} for n in (1, 2)
     ]
+
+
+def test_a_page_that_is_refused_for_the_moment_costs_no_other() -> None:
+    """Case C15: the pages before it are kept while it is waited for, no shorter than asked."""
+    server = ScriptedServer(
+        listed("5", pod("a", "3"), token="t1"),
+        TooManyRequests(429, "TooManyRequests", "later", retry_after=4.0),
+        NetworkError("reset"),
+        listed("5", pod("b", "4")),
+    )
+    stage = Stage(server)
+
+    async def scene(stage: Stage) -> None:
+        await stage.pass_time(3.9)
+        assert len(server.asked("list")) == 2
+        await stage.pass_time(2.0)
+
+    play(stage, scene)
+    assert stage.recorder.told == ["REPLACED 5: default/a default/b"]
+    assert server.asked("list")[1:] == [{"limit": "500", "continue": "t1"}] * 3
 
 
 def test_an_expired_token_discards_the_pages_before() -> None:
@@ -282,7 +302,7 @@ def test_a_large_line_is_one_event() -> None:
 
 
 def test_a_resource_that_is_gone_empties_the_store() -> None:
-    """Case C50: only when fresh discovery, whole and healthy, does not have it; then it comes back by itself."""
+    """Case C50: only when fresh discovery, whole and healthy, says so twice; then it comes back by itself."""
     from kubeinformer.errors import NotFound
 
     gone = NotFound(404, "ResourceNotFound", "no widgets")
@@ -291,11 +311,11 @@ def test_a_resource_that_is_gone_empties_the_store() -> None:
 
     async def scene(stage: Stage) -> None:
         await stage.pass_time(60.0)
-        server.resolutions.extend([gone, PODS])
+        server.resolutions.extend([gone, gone, PODS])
         server.resolutions.popleft()
         server.refusals.append(NotFound(404, "NotFound", "the path is gone"))
         stage.server.stream.end()
-        await stage.pass_time(1.0)
+        await stage.pass_time(6.0)
         assert stage.recorder.told == ["REPLACED 5: default/a", "REPLACED :"]
         await stage.pass_time(10.0)
 

@@ -95,6 +95,24 @@ def test_no_sequence_of_faults_storms(choices: list[tuple[int, float, float]]) -
         assert third - first >= 0.79
 
 
+@given(st.lists(st.tuples(st.integers(0, 1000), st.floats(0, 50)), max_size=80), st.booleans())
+def test_no_sequence_of_inputs_forgets_where_it_stands(
+    choices: list[tuple[int, float]], by_watch: bool
+) -> None:
+    """A continue token ends with its list, and no watch is asked for without a version to begin at."""
+    machine, now = Machine(memory=Memory(by_watch=by_watch)), 0.0
+    for choice, delay in choices:
+        examples = [
+            each for kind in INPUTS if (machine.state, kind) in TRANSITIONS for each in EXAMPLES[kind]
+        ]
+        now += delay
+        step(machine, examples[choice % len(examples)], now)
+        memory = machine.memory
+        at = memory.then if machine.state is State.WAITING else machine.state
+        assert not memory.token or at is State.LISTING
+        assert memory.version or at not in (State.OPENING, State.PROBING, State.WATCHING)
+
+
 def _is_fault(example: Input) -> bool:
     return isinstance(example, inputs.Failed | inputs.Ended | inputs.Crashed)
 

@@ -15,10 +15,11 @@ END = event(
     "BOOKMARK",
     {"metadata": {"resourceVersion": "9", "annotations": {"k8s.io/initial-events-end": "true"}}},
 )
+EXPIRED = event("ERROR", {"kind": "Status", "code": 410, "reason": "Expired"})
 INITIAL = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
 
 
-def stage_with(*lists: bytes) -> Stage:
+def stage_with(*lists: bytes | Exception) -> Stage:
     """Return a stage whose reflector loads by a watch."""
     stage = Stage(ScriptedServer(*lists))
     stage.reflector = Reflector(
@@ -79,8 +80,18 @@ async def _garbled_line(stage: Stage) -> None:
     stage.server.stream.send(b"null\n")
 
 
-async def _bookmark_without_version(stage: Stage) -> None:
-    stage.server.stream.send(b'{"type":"BOOKMARK","object":{"metadata":{}}}\n')
+async def _end_without_version(stage: Stage) -> None:
+    stage.server.stream.send(END.replace(b'"resourceVersion":"9",', b""))
+
+
+async def _end_that_cannot_be_read(stage: Stage) -> None:
+    stage.server.stream.send(b'{"type":"BOOKMARK","object":null}\n')
+    await stage.pass_time(11.0)
+
+
+def lists(stage: Stage) -> int:
+    """Return how often the server was asked for a list (a question for a version is none)."""
+    return stage.server.asked("list").count({"limit": "500"})
 
 
 def loads(stage: Stage) -> int:
@@ -96,7 +107,8 @@ def loads(stage: Stage) -> int:
         (_end, 1),
         (_two_cuts, 2),
         (_garbled_line, 1),
-        (_bookmark_without_version, 1),
+        (_end_without_version, 1),
+        (_end_that_cannot_be_read, 1),
     ],
 )
 def test_a_load_that_does_not_end_well_is_thrown_away(
@@ -121,18 +133,54 @@ def test_a_server_that_refuses_is_not_asked_again_for_an_hour() -> None:
     """Invariants 58 and 325: any refusal leads to a list in the same turn, and is remembered."""
     stage = stage_with(listed("5", pod("a", "3")))
     stage.server.refusals.append(Invalid(422, "Invalid", "sendInitialEvents is forbidden"))
-    expired = event("ERROR", {"kind": "Status", "code": 410, "reason": "Expired"})
 
     async def scene(stage: Stage) -> None:
         assert stage.recorder.told == ["REPLACED 5: default/a"]
         await stage.pass_time(60.0)
-        stage.server.stream.send(expired)
+        stage.server.stream.send(EXPIRED)
         await stage.pass_time(3.0)
-        assert (len(stage.server.asked("list")), loads(stage)) == (2, 1)
+        assert (lists(stage), loads(stage)) == (2, 1)
         await stage.pass_time(3600.0)
-        stage.server.stream.send(expired)
+        stage.server.stream.send(EXPIRED)
         await stage.pass_time(3.0)
-        assert (len(stage.server.asked("list")), loads(stage)) == (2, 2)
+        assert (lists(stage), loads(stage)) == (2, 2)
+
+    play(stage, scene)
+
+
+def test_a_server_that_drops_the_request_for_a_load_is_listed() -> None:
+    """A proxy that cannot stand it answers nothing, and everything else: twice is enough, and a minute is remembered."""
+    stage = stage_with(listed("5", pod("a", "3")))
+    stage.server.refusals.extend([NetworkError("closed before an answer came")] * 2)
+
+    async def scene(stage: Stage) -> None:
+        await stage.pass_time(1.0)
+        assert stage.recorder.told == ["REPLACED 5: default/a"]
+        assert (lists(stage), loads(stage)) == (1, 2)
+        assert stage.reflector.status.stale_since is None
+        await stage.pass_time(61.0)
+        stage.server.stream.send(EXPIRED)
+        await stage.pass_time(1.0)
+        assert (lists(stage), loads(stage)) == (1, 3)
+
+    play(stage, scene)
+
+
+def test_a_server_that_is_away_for_long_is_still_asked_for_a_load() -> None:
+    """An outage says nothing about WatchList: when the server is back it is used."""
+    stage = stage_with(NetworkError("refused"))
+    stage.server.refusals.extend([NetworkError("refused")] * 20)
+
+    async def scene(stage: Stage) -> None:
+        await stage.pass_time(600.0)
+        stage.server.refusals.clear()
+        began = stage.clock.now()
+        while not stage.server.streams:
+            await stage.pass_time(1.0)
+        assert stage.clock.now() - began < 120.0
+        stage.server.stream.send(END)
+        await stage.pass_time()
+        assert stage.recorder.told == ["REPLACED 9:"]
 
     play(stage, scene)
 

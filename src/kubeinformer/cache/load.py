@@ -39,7 +39,9 @@ class Load:
         """Take in initial events, and the changes that come between them."""
         for delta in deltas:
             self._objects.pop(delta.key, None)
-            if delta.object is not None and delta.type is not DeltaType.DELETED:
+            if delta.type is DeltaType.DELETED:
+                self._set_aside.discard(delta.key)
+            elif delta.object is not None:
                 self._objects[delta.key] = delta.object
 
     def set_aside(self, key: str) -> None:

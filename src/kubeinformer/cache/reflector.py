@@ -195,8 +195,8 @@ class Reflector:
 
     async def _list(self, effect: effects.List) -> Input:
         self._verb = "list"
+        await self._enter()
         if effect.first:
-            await self._enter()
             self._counts.lists[self._reason] += 1
             self._load = Load()
             self._version = ""
@@ -255,7 +255,9 @@ class Reflector:
 
     async def _enter(self) -> None:
         if self._gate is not None and self._leave_gate is None:
+            self._note(state="queued")
             self._leave_gate = await self._gate.enter()
+            self._note(state=self._machine.state.value)
 
     def _leave(self) -> None:
         if self._leave_gate is not None:

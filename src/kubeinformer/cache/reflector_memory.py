@@ -64,13 +64,15 @@ class Memory:
         by_watch_from: When that may be tried again, after it failed.
         listed_at: When the last list, or load by a watch, began.
         list_proved: Whether a watch that began at that list has held.
-        paging: Whether the list at work has gone past its first page.
+        token: What the list at work asks for next, "" on its first page.
+        page_tries: How often in a row this page was not answered.
         unpaged: Whether the list at work asks for everything at once (after an expired continue token).
         from_cache: Whether the server answers a first list at the latest version from its cache (1.34 on).
         loaded: Whether a list was ever stored.
-        tries: How often in a row the watch could not be opened, or a probe failed.
+        missing: Whether discovery did not have the resource when it was last asked.
+        tries: How often in a row the watch could not be opened, broke off without moving on, or a probe failed.
         failing_since: When the first of these tries failed.
-        silent_ends: How many streams in a row ended at one version without a byte.
+        silent_streams: How many streams in a row have brought no change and no bookmark, the open one included.
         repair_at: When a list must make up for a line that could not be read, None where nothing is to repair.
         stream: The watch that is open, or was last.
     """
@@ -83,13 +85,15 @@ class Memory:
     by_watch_from: float = 0.0
     listed_at: float | None = None
     list_proved: bool = False
-    paging: bool = False
+    token: str = ""
+    page_tries: int = 0
     unpaged: bool = False
     from_cache: bool = True
     loaded: bool = False
+    missing: bool = False
     tries: int = 0
     failing_since: float = 0.0
-    silent_ends: int = 0
+    silent_streams: int = 0
     repair_at: float | None = None
     stream: Stream = Stream()
 

@@ -23,16 +23,21 @@ from kubeinformer.cache.reflector_memory import Memory, Moment, State
 from kubeinformer.cache.reflector_steps import (
     MISSING_RESOURCE_DELAY,
     OPEN_FAILURES,
-    PAGE_SIZE,
+    PAGE_TRIES,
+    SHORT_SILENCE,
     SHORT_WATCH,
-    SILENT_ENDS,
+    SILENT_STREAMS,
     Step,
     back_off,
+    is_behind,
+    is_passing,
     load,
+    next_page,
     open_watch,
     probe,
     read_on,
     relist,
+    resume,
     try_again,
     watch_failed,
 )
@@ -50,69 +55,89 @@ from kubeinformer.resource_versions import later
 
 def resolved(memory: Memory, arrived: inputs.Resolved, moment: Moment) -> Step:
     """Discovery knows the resource: watch on where that is possible, else list."""
-    memory = replace(memory, from_cache=arrived.from_cache)
+    memory = replace(memory, from_cache=arrived.from_cache, missing=False)
     if not arrived.can_watch:
         error = InvalidResponse("cannot be watched: the server offers no list and watch for it")
         return back_off(memory, State.RESOLVING, error, moment)
     if memory.version and not arrived.changed:
         return open_watch(memory, moment)
-    return load(memory, moment)
+    return load(replace(memory, version=""), moment)
 
 
 def not_resolved(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
     """Discovery failed, or does not have the resource."""
     error = arrived.error
     if not (isinstance(error, NotFound) and error.reason == "ResourceNotFound"):
-        return back_off(memory, State.RESOLVING, error, moment)
-    # Fresh discovery, whole and healthy, does not have it: only this verdict empties a store.
+        return back_off(replace(memory, missing=False), State.RESOLVING, error, moment)
     delay = MISSING_RESOURCE_DELAY * (1.0 + moment.random)
     state, after, effects = back_off(memory, State.RESOLVING, error, moment, delay=delay)
-    if memory.loaded:
-        effects = (Clear(), *effects)
-    return state, replace(after, version="", loaded=False, backoff=memory.backoff), effects
+    after = replace(after, missing=True, backoff=memory.backoff)
+    if memory.loaded and memory.missing:
+        # Only this empties a store: fresh discovery, whole and healthy, twice in a row. Once is not enough, since
+        # for a moment after its start a real API server answers without its custom resources.
+        return state, replace(after, version="", loaded=False), (Clear(), *effects)
+    return state, after, effects
 
 
 def page(memory: Memory, arrived: inputs.Page, moment: Moment) -> Step:
     """Ask for the next page."""
-    # Later pages carry the token and the limit only: a version beside a token is refused.
-    parameters = {"limit": str(PAGE_SIZE), "continue": arrived.token}
-    return State.LISTING, replace(memory, paging=True), (List(parameters, first=False),)
+    if arrived.token == memory.token:
+        error = InvalidResponse("the list does not end: a page asks for itself", verb="list")
+        return _without_pages(memory, error, moment)
+    return next_page(replace(memory, token=arrived.token, page_tries=0))
 
 
 def listed(memory: Memory, arrived: inputs.Listed, moment: Moment) -> Step:
     """Store the list, then watch from its version."""
     if not arrived.version:
         error = InvalidResponse("cannot be watched: the list has no resourceVersion", verb="list")
-        return back_off(memory, State.LISTING, error, moment)
-    memory = replace(memory, version=arrived.version, loaded=True, tries=0, silent_ends=0)
+        return _undecided(memory, error, moment)
+    memory = replace(memory, version=arrived.version, loaded=True, tries=0, silent_streams=0, token="")
     return open_watch(memory, moment, Replace(arrived.version))
 
 
 def not_listed(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
-    """A list failed: without pages after an expired token, else after the back-off."""
+    """A list failed: the same page again where that may help, all at once where its token has expired."""
     error = arrived.error
-    if isinstance(error, Expired) and memory.paging and not memory.unpaged:
-        memory = replace(memory, unpaged=True, paging=False)
-        return State.LISTING, memory, (Report(error, "listing unpaged", 0.0), List({}, first=True))
-    then = State.RESOLVING if isinstance(error, NotFound) else State.LISTING
-    return back_off(memory, then, error, moment)
+    if isinstance(error, NotFound):
+        return back_off(replace(memory, token=""), State.RESOLVING, error, moment)
+    if isinstance(error, Expired) and memory.token:
+        return _without_pages(memory, error, moment)
+    if is_passing(error) and memory.token and memory.page_tries < PAGE_TRIES:
+        return back_off(replace(memory, page_tries=memory.page_tries + 1), State.LISTING, error, moment)
+    return _undecided(memory, error, moment)
+
+
+def _without_pages(memory: Memory, error: Exception, moment: Moment) -> Step:
+    if memory.unpaged:
+        return _undecided(memory, error, moment)
+    memory = replace(memory, unpaged=True, token="", page_tries=0)
+    return State.LISTING, memory, (Report(error, "listing unpaged", 0.0), List({}, first=True))
+
+
+def _undecided(memory: Memory, error: Exception, moment: Moment) -> Step:
+    """Back off, and list from the first page; where there still is a resume point, the watch has its turn first."""
+    memory = replace(memory, token="", tries=0)
+    return back_off(memory, State.OPENING if memory.version else State.LISTING, error, moment)
 
 
 def probed(memory: Memory, arrived: inputs.Probed, moment: Moment) -> Step:
     """The server has reached our version: watch on."""
-    return open_watch(replace(memory, tries=0), moment)
+    return open_watch(memory, moment)
 
 
 def not_probed(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
     """The question failed: a server behind us, or one that refuses it, is listed."""
     error = arrived.error
-    if isinstance(error, StatusError) and error.is_too_large_resource_version:
+    if isinstance(error, Expired | BadRequest) or is_behind(error):
         return relist(memory, error, moment)
     if isinstance(error, NotFound):
         return back_off(memory, State.RESOLVING, error, moment)
-    if isinstance(error, NetworkError | TooManyRequests):
+    if isinstance(error, NetworkError):  # nobody is there: that says nothing against the watch
+        return back_off(replace(memory, tries=0), State.PROBING, error, moment)
+    if isinstance(error, TooManyRequests):
         return back_off(memory, State.PROBING, error, moment)
-    decided = isinstance(error, Expired | BadRequest) or memory.tries + 1 >= OPEN_FAILURES
+    decided = memory.tries + 1 >= OPEN_FAILURES
     return try_again(memory, State.LISTING if decided else State.PROBING, error, moment)
 
 
@@ -120,6 +145,7 @@ def opened(memory: Memory, arrived: inputs.Opened, moment: Moment) -> Step:
     """The stream is open: read it."""
     stream = replace(memory.stream, opened_at=moment.now, last_contact=moment.now)
     healthy_since = moment.now if memory.healthy_since is None else memory.healthy_since
+    memory = replace(memory, silent_streams=memory.silent_streams + 1)
     return read_on(replace(memory, stream=stream, healthy_since=healthy_since))
 
 
@@ -132,7 +158,7 @@ def received(memory: Memory, arrived: inputs.Received, moment: Moment) -> Step:
     """Hand changes on."""
     stream = replace(memory.stream, last_contact=moment.now)
     version = later(memory.version, arrived.version)
-    memory = replace(memory, version=version, stream=stream, tries=0, silent_ends=0)
+    memory = replace(memory, version=version, stream=stream, tries=0, silent_streams=0)
     return read_on(memory, Push(arrived.deltas, version))
 
 
@@ -140,7 +166,7 @@ def bookmarked(memory: Memory, arrived: inputs.Bookmarked, moment: Moment) -> St
     """Move on without a change; from here on silence means something."""
     stream = replace(memory.stream, last_contact=moment.now, has_bookmarks=True)
     version = later(memory.version, arrived.version)
-    memory = replace(memory, version=version, stream=stream, tries=0, silent_ends=0)
+    memory = replace(memory, version=version, stream=stream, tries=0, silent_streams=0)
     return read_on(memory, Push((), version))
 
 
@@ -166,43 +192,42 @@ def error_event(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
     if isinstance(arrived.error, StatusError) and arrived.error.reason == "StoreReadError":
         return relist(memory, arrived.error, moment)
     if moment.now - memory.stream.opened_at >= SHORT_WATCH:
-        memory = replace(memory, tries=0, list_proved=True)
+        memory = replace(memory, list_proved=True)
     return watch_failed(memory, arrived.error, moment)
 
 
 def ended(memory: Memory, arrived: inputs.Ended, moment: Moment) -> Step:
     """Open again from the resume point: no list for a cut, a load balancer's close or a time-out."""
-    stream = memory.stream
     if memory.repair_at is not None:
         seconds = max(0.0, memory.repair_at - moment.now)
-        return State.WAITING, replace(memory, then=State.LISTING), (CloseStream(), Wait(seconds))
-    progress = memory.version != stream.start
-    silent = stream.last_contact == stream.opened_at
-    memory = replace(memory, silent_ends=memory.silent_ends + 1 if silent else 0)
-    if moment.now - stream.opened_at < SHORT_WATCH:
-        error = arrived.error or NetworkError("the watch ended at once")
-        if not progress:
+        memory = replace(memory, version="", then=State.LISTING)
+        return State.WAITING, memory, (CloseStream(), Wait(seconds))
+    lasted = moment.now - memory.stream.opened_at
+    if lasted < SHORT_SILENCE and memory.version == memory.stream.start:
+        error = arrived.error or NetworkError(f"the watch ended after {lasted:.1f} s")
+        if lasted < SHORT_WATCH:
             return try_again(memory, State.OPENING, error, moment)
+        # Something on the way cuts what is idle: brake, but a list would change nothing.
+        then = State.PROBING if memory.silent_streams >= SILENT_STREAMS else State.OPENING
+        return back_off(replace(memory, list_proved=True), then, error, moment)
+    if lasted < SHORT_WATCH:
         delay, _ = Backoff().step(moment.random)  # it moves on: no growing delay, but a pause
         return State.WAITING, replace(memory, then=State.OPENING), (CloseStream(), Wait(delay))
-    memory = replace(memory, tries=0, list_proved=True)
-    if memory.silent_ends >= SILENT_ENDS:
-        return probe(memory, CloseStream())
-    return open_watch(memory, moment, CloseStream())
+    return resume(memory, moment, CloseStream())
 
 
 def timed_out(memory: Memory, arrived: inputs.TimedOut, moment: Moment) -> Step:
     """Nothing came until the deadline: repair what is due, or open again."""
     if memory.repair_at is not None and moment.now >= memory.repair_at:
-        return load(memory, moment, CloseStream())
+        return load(replace(memory, version=""), moment, CloseStream())
     error = NetworkError(f"the watch was silent for {moment.now - memory.stream.last_contact:.0f} s")
-    return open_watch(memory, moment, CloseStream(), Report(error, State.OPENING.value, 0.0))
+    return resume(memory, moment, CloseStream(), Report(error, State.OPENING.value, 0.0))
 
 
 def due(memory: Memory, arrived: inputs.Due, moment: Moment) -> Step:
     """The wait is over: do what it was for."""
     if memory.then is State.LISTING:
-        return load(memory, moment)
+        return next_page(memory) if memory.token else load(memory, moment)
     if memory.then is State.OPENING:
         return open_watch(memory, moment)
     if memory.then is State.PROBING:
@@ -212,4 +237,4 @@ def due(memory: Memory, arrived: inputs.Due, moment: Moment) -> Step:
 
 def crashed(memory: Memory, arrived: inputs.Crashed, moment: Moment) -> Step:
     """Start over after an exception that nobody expected: the store may have missed something."""
-    return back_off(replace(memory, version=""), State.RESOLVING, arrived.error, moment)
+    return back_off(replace(memory, version="", token=""), State.RESOLVING, arrived.error, moment)

@@ -67,13 +67,15 @@ TRANSITIONS: Mapping[tuple[State, type[Input]], Transition] = {
         rules.resolved, State.LISTING, State.LOADING, State.OPENING, State.WAITING
     ),
     (State.RESOLVING, inputs.Failed): _row(rules.not_resolved, State.WAITING),
-    (State.LISTING, inputs.Page): _row(rules.page, State.LISTING),
+    (State.LISTING, inputs.Page): _row(rules.page, State.LISTING, State.WAITING),
     (State.LISTING, inputs.Listed): _row(rules.listed, State.OPENING, State.WAITING),
     (State.LISTING, inputs.Failed): _row(rules.not_listed, State.LISTING, State.WAITING),
     (State.LOADING, inputs.Opened): _row(loading.load_opened, State.LOADING),
     (State.LOADING, inputs.Received): _row(loading.load_received, State.LOADING),
     (State.LOADING, inputs.Heard): _row(loading.load_heard, State.LOADING),
-    (State.LOADING, inputs.Bookmarked): _row(loading.load_bookmarked, State.LOADING, State.WATCHING),
+    (State.LOADING, inputs.Bookmarked): _row(
+        loading.load_bookmarked, State.LISTING, State.LOADING, State.WATCHING
+    ),
     (State.LOADING, inputs.Garbled): _row(loading.load_garbled, State.LISTING),
     (State.LOADING, inputs.TimedOut): _row(loading.load_timed_out, State.LISTING),
     (State.LOADING, inputs.Ended): _row(loading.load_ended, State.LISTING, State.WAITING),
@@ -88,7 +90,9 @@ TRANSITIONS: Mapping[tuple[State, type[Input]], Transition] = {
     (State.WATCHING, inputs.Garbled): _row(rules.garbled, State.WATCHING),
     (State.WATCHING, inputs.Failed): _row(rules.error_event, State.LISTING, State.LOADING, State.WAITING),
     (State.WATCHING, inputs.Ended): _row(rules.ended, State.OPENING, State.PROBING, State.WAITING),
-    (State.WATCHING, inputs.TimedOut): _row(rules.timed_out, State.LISTING, State.LOADING, State.OPENING),
+    (State.WATCHING, inputs.TimedOut): _row(
+        rules.timed_out, State.LISTING, State.LOADING, State.OPENING, State.PROBING
+    ),
     (State.WAITING, inputs.Due): _row(
         rules.due, State.LISTING, State.LOADING, State.OPENING, State.PROBING, State.RESOLVING
     ),

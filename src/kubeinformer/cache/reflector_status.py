@@ -12,7 +12,8 @@ class ReflectorStatus:
     """How one list and watch is doing. Times are seconds since 1970.
 
     Attributes:
-        state: What it is at: resolving, listing, probing, opening, watching, waiting.
+        state: What it is at: resolving, queued (until fewer others load), listing, loading, probing, opening,
+            watching, waiting (after a failure).
         synced: Whether the first load was stored.
         stale_since: Since when changes may be missed (the watch is not open); None while it is open.
         last_contact: When the server last sent something.

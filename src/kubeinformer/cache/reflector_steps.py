@@ -20,15 +20,18 @@ from kubeinformer.errors import (
     KubeInformerError,
     NetworkError,
     NotFound,
+    StatusError,
     TooManyRequests,
 )
 
 PAGE_SIZE = 500
 HEALTH = 120.0  # seconds without a failure after which the back-off starts again
 SHORT_WATCH = 1.0  # seconds
+SHORT_SILENCE = 5.0  # seconds: a watch that ends sooner, and where it began, is braked
 OPEN_FAILURES, OPEN_FAILING_FOR = 3, 30.0  # refused so often over so many seconds: a list decides
 RELIST_PAUSE = 30.0  # seconds after a list within which another one waits
-SILENT_ENDS = 2  # streams in a row that ended without a byte
+SILENT_STREAMS = 2  # streams in a row that brought no change and no bookmark
+PAGE_TRIES = 5  # times that one page is asked for again before the list begins anew
 MISSING_RESOURCE_DELAY = 5.0  # seconds between looks for a resource that the server does not have
 LONGEST_RETRY_AFTER = 600.0  # seconds
 
@@ -52,8 +55,8 @@ def back_off(
 
 def load(memory: Memory, moment: Moment, *effects: Effect) -> Step:
     """Begin a list from its first page, at the latest version (never at an exact old one), or a load by a watch."""
-    memory = replace(memory, version="", listed_at=moment.now, list_proved=False, repair_at=None)
-    memory = replace(memory, paging=False, unpaged=False)
+    memory = replace(memory, listed_at=moment.now, list_proved=False, repair_at=None)
+    memory = replace(memory, token="", page_tries=0, unpaged=False)
     if memory.by_watch and moment.now >= memory.by_watch_from:
         timeout = watch_timeout(moment)
         initial = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
@@ -65,8 +68,16 @@ def load(memory: Memory, moment: Moment, *effects: Effect) -> Step:
     return State.LISTING, memory, (*effects, List(parameters, first=True))
 
 
+def next_page(memory: Memory) -> Step:
+    """Ask for the page that the token means."""
+    # Token and limit only: a version beside a token is refused.
+    parameters = {"limit": str(PAGE_SIZE), "continue": memory.token}
+    return State.LISTING, memory, (List(parameters, first=False),)
+
+
 def relist(memory: Memory, error: Exception, moment: Moment) -> Step:
-    """List at once where the last list is long past, else back off first."""
+    """Give the resume point up, and list: at once where the last list is long past, else after a back-off."""
+    memory = replace(memory, version="")
     if memory.listed_at is not None and moment.now - memory.listed_at < RELIST_PAUSE:
         if not memory.list_proved:
             # No watch has come of that list: a list costs the server more than a watch, so brake twice as hard.
@@ -100,7 +111,15 @@ def probe(memory: Memory, *effects: Effect) -> Step:
         "resourceVersion": memory.version,
         "resourceVersionMatch": "NotOlderThan",
     }
-    return State.PROBING, replace(memory, silent_ends=0), (*effects, Probe(parameters))
+    return State.PROBING, replace(memory, silent_streams=0), (*effects, Probe(parameters))
+
+
+def resume(memory: Memory, moment: Moment, *effects: Effect) -> Step:
+    """Open again after a stream that held; after silent ones ask first whether the server has reached our version."""
+    memory = replace(memory, tries=0, list_proved=True)
+    if memory.silent_streams >= SILENT_STREAMS:
+        return probe(memory, *effects)
+    return open_watch(memory, moment, *effects)
 
 
 def read_on(memory: Memory, *effects: Effect) -> Step:
@@ -113,16 +132,16 @@ def read_on(memory: Memory, *effects: Effect) -> Step:
 
 def watch_failed(memory: Memory, error: KubeInformerError, moment: Moment) -> Step:
     """Decide after a watch was refused, by an HTTP status or by the first word of its stream."""
-    if isinstance(error, Expired):
+    if isinstance(error, Expired) or is_behind(error):
         return relist(memory, error, moment)
     if isinstance(error, TooManyRequests):
         return back_off(memory, State.OPENING, error, moment)
+    then = State.OPENING
     if isinstance(error, NotFound):
-        return back_off(memory, State.RESOLVING, error, moment)
-    # After an outage the server may be another one, or an older state of itself.
-    return try_again(
-        memory, State.PROBING if isinstance(error, NetworkError) else State.OPENING, error, moment
-    )
+        then = State.RESOLVING
+    elif isinstance(error, NetworkError):
+        then = State.PROBING  # after an outage the server may be another one, or an older state of itself
+    return try_again(memory, then, error, moment)
 
 
 def try_again(memory: Memory, then: State, error: KubeInformerError, moment: Moment) -> Step:
@@ -132,3 +151,15 @@ def try_again(memory: Memory, then: State, error: KubeInformerError, moment: Mom
     if memory.tries >= OPEN_FAILURES and moment.now - first >= OPEN_FAILING_FOR:
         then = State.LISTING
     return back_off(memory, then, error, moment)
+
+
+def is_behind(error: Exception) -> bool:
+    """Return whether the server says that it has not reached the asked version."""
+    return isinstance(error, StatusError) and error.is_too_large_resource_version
+
+
+def is_passing(error: Exception) -> bool:
+    """Return whether an error is about the moment, and not about what was asked."""
+    if isinstance(error, StatusError):
+        return error.code >= 500 or isinstance(error, TooManyRequests)
+    return isinstance(error, NetworkError)

@@ -18,7 +18,8 @@ from kubeinformer.errors import InvalidResponse, NetworkError, NotFound, TooMany
 
 LOAD_SILENCE = 10.0  # seconds without a byte after which a load is given up
 LOAD_LIMIT = 300.0  # seconds that a load may take: a server that ignores the request goes on for ever
-REMEMBERED = 3600.0  # seconds
+REMEMBERED = 3600.0  # seconds for which a server that does not do this is not asked again
+REMEMBERED_UNANSWERED = 60.0  # seconds, where nobody said that it does not
 LOAD_TRIES = 2
 
 
@@ -42,11 +43,15 @@ def load_bookmarked(memory: Memory, arrived: inputs.Bookmarked, moment: Moment) 
     """The marked bookmark closes the load: store what was collected, and go on with the same stream."""
     if not arrived.ends_load:
         return _go_on(memory, moment)
+    if not arrived.version:
+        error = InvalidResponse("WatchList: the closing bookmark has no resourceVersion", verb="watch")
+        return _list_instead(memory, error, moment)
     stream = replace(memory.stream, start=arrived.version, last_contact=moment.now)
     healthy_since = moment.now if memory.healthy_since is None else memory.healthy_since
     memory = replace(
         memory, version=arrived.version, stream=stream, healthy_since=healthy_since, loaded=True, tries=0
     )
+    memory = replace(memory, silent_streams=0)
     return read_on(memory, Replace(arrived.version))
 
 
@@ -70,10 +75,14 @@ def load_ended(memory: Memory, arrived: inputs.Ended, moment: Moment) -> Step:
 
 def load_failed(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
     """The load was refused: later where that is about the moment, by a list where it is about the load."""
-    if isinstance(arrived.error, NetworkError | TooManyRequests):
-        return back_off(memory, State.LISTING, arrived.error, moment)
     if isinstance(arrived.error, NotFound):
         return back_off(memory, State.RESOLVING, arrived.error, moment)
+    if isinstance(arrived.error, NetworkError) and memory.tries + 1 >= LOAD_TRIES:
+        return _list_instead(memory, arrived.error, moment, remembered=REMEMBERED_UNANSWERED)
+    if isinstance(arrived.error, NetworkError):
+        return back_off(replace(memory, tries=memory.tries + 1), State.LISTING, arrived.error, moment)
+    if isinstance(arrived.error, TooManyRequests):
+        return back_off(memory, State.LISTING, arrived.error, moment)
     return _list_instead(memory, arrived.error, moment)
 
 
@@ -83,6 +92,8 @@ def _go_on(memory: Memory, moment: Moment, *effects: Collect) -> Step:
     return State.LOADING, memory, (*effects, Read(deadline))
 
 
-def _list_instead(memory: Memory, error: Exception, moment: Moment) -> Step:
-    memory = replace(memory, by_watch_from=moment.now + REMEMBERED, tries=0)
+def _list_instead(
+    memory: Memory, error: Exception, moment: Moment, *, remembered: float = REMEMBERED
+) -> Step:
+    memory = replace(memory, by_watch_from=moment.now + remembered, tries=0)
     return load(memory, moment, CloseStream(), Report(error, State.LISTING.value, 0.0))
