@@ -54,7 +54,7 @@ from kubeinformer.resource_versions import later
 
 
 def resolved(memory: Memory, arrived: inputs.Resolved, moment: Moment) -> Step:
-    """Discovery knows the resource: watch on where that is possible, else list."""
+    """Watch on where there is a resume point, else load."""
     memory = replace(memory, from_cache=arrived.from_cache, missing=False)
     if not arrived.can_watch:
         error = InvalidResponse("cannot be watched: the server offers no list and watch for it")
@@ -65,7 +65,7 @@ def resolved(memory: Memory, arrived: inputs.Resolved, moment: Moment) -> Step:
 
 
 def not_resolved(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
-    """Discovery failed, or does not have the resource."""
+    """Back off; empty the store where discovery says for the second time that the resource is gone."""
     error = arrived.error
     if not (isinstance(error, NotFound) and error.reason == "ResourceNotFound"):
         return back_off(replace(memory, missing=False), State.RESOLVING, error, moment)
@@ -80,7 +80,7 @@ def not_resolved(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step
 
 
 def page(memory: Memory, arrived: inputs.Page, moment: Moment) -> Step:
-    """Ask for the next page."""
+    """Ask for the next page; for everything at once where a page asks for itself."""
     if arrived.token == memory.token:
         error = InvalidResponse("the list does not end: a page asks for itself", verb="list")
         return _without_pages(memory, error, moment)
@@ -97,7 +97,7 @@ def listed(memory: Memory, arrived: inputs.Listed, moment: Moment) -> Step:
 
 
 def not_listed(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
-    """A list failed: the same page again where that may help, all at once where its token has expired."""
+    """Ask for the same page again where that may help, for everything at once where its token has expired."""
     error = arrived.error
     if isinstance(error, NotFound):
         return back_off(replace(memory, token=""), State.RESOLVING, error, moment)
@@ -122,12 +122,12 @@ def _undecided(memory: Memory, error: Exception, moment: Moment) -> Step:
 
 
 def probed(memory: Memory, arrived: inputs.Probed, moment: Moment) -> Step:
-    """The server has reached our version: watch on."""
+    """Watch on: the server has reached our version."""
     return open_watch(memory, moment)
 
 
 def not_probed(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
-    """The question failed: a server behind us, or one that refuses it, is listed."""
+    """List where the server is behind us, or refuses to say; ask again where nobody is there."""
     error = arrived.error
     if isinstance(error, Expired | BadRequest) or is_behind(error):
         return relist(memory, error, moment)
@@ -142,7 +142,7 @@ def not_probed(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
 
 
 def opened(memory: Memory, arrived: inputs.Opened, moment: Moment) -> Step:
-    """The stream is open: read it."""
+    """Read the stream."""
     stream = replace(memory.stream, opened_at=moment.now, last_contact=moment.now)
     healthy_since = moment.now if memory.healthy_since is None else memory.healthy_since
     memory = replace(memory, silent_streams=memory.silent_streams + 1)
@@ -150,12 +150,12 @@ def opened(memory: Memory, arrived: inputs.Opened, moment: Moment) -> Step:
 
 
 def not_opened(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
-    """The watch was refused."""
+    """Try again from the same version; list where it is gone, or where nothing has helped for 30 s."""
     return watch_failed(memory, arrived.error, moment)
 
 
 def received(memory: Memory, arrived: inputs.Received, moment: Moment) -> Step:
-    """Hand changes on."""
+    """Hand the changes on, and move the resume point."""
     stream = replace(memory.stream, last_contact=moment.now)
     version = later(memory.version, arrived.version)
     memory = replace(memory, version=version, stream=stream, tries=0, silent_streams=0)
@@ -163,7 +163,7 @@ def received(memory: Memory, arrived: inputs.Received, moment: Moment) -> Step:
 
 
 def bookmarked(memory: Memory, arrived: inputs.Bookmarked, moment: Moment) -> Step:
-    """Move on without a change; from here on silence means something."""
+    """Move the resume point without a change; from here on silence means something."""
     stream = replace(memory.stream, last_contact=moment.now, has_bookmarks=True)
     version = later(memory.version, arrived.version)
     memory = replace(memory, version=version, stream=stream, tries=0, silent_streams=0)
@@ -171,12 +171,12 @@ def bookmarked(memory: Memory, arrived: inputs.Bookmarked, moment: Moment) -> St
 
 
 def heard(memory: Memory, arrived: inputs.Heard, moment: Moment) -> Step:
-    """A sign of life."""
+    """Read on: a sign of life."""
     return read_on(replace(memory, stream=replace(memory.stream, last_contact=moment.now)))
 
 
 def garbled(memory: Memory, arrived: inputs.Garbled, moment: Moment) -> Step:
-    """Something was said that nobody understood."""
+    """Read on, and make up for a line that nobody understood by a list after the back-off."""
     # The lines after it get through at once; what it said is made up for by a list, after the back-off.
     stream = replace(memory.stream, last_contact=moment.now)
     memory = replace(memory, stream=stream)
@@ -188,7 +188,7 @@ def garbled(memory: Memory, arrived: inputs.Garbled, moment: Moment) -> Step:
 
 
 def error_event(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
-    """The server ended the stream with an error."""
+    """Decide as if the watch had been refused; the server ended the stream with an error."""
     if isinstance(arrived.error, StatusError) and arrived.error.reason == "StoreReadError":
         return relist(memory, arrived.error, moment)
     if moment.now - memory.stream.opened_at >= SHORT_WATCH:
@@ -217,7 +217,7 @@ def ended(memory: Memory, arrived: inputs.Ended, moment: Moment) -> Step:
 
 
 def timed_out(memory: Memory, arrived: inputs.TimedOut, moment: Moment) -> Step:
-    """Nothing came until the deadline: repair what is due, or open again."""
+    """Open again after silence, or list to make up for a line that nobody understood."""
     if memory.repair_at is not None and moment.now >= memory.repair_at:
         return load(replace(memory, version=""), moment, CloseStream())
     error = NetworkError(f"the watch was silent for {moment.now - memory.stream.last_contact:.0f} s")
@@ -225,7 +225,7 @@ def timed_out(memory: Memory, arrived: inputs.TimedOut, moment: Moment) -> Step:
 
 
 def due(memory: Memory, arrived: inputs.Due, moment: Moment) -> Step:
-    """The wait is over: do what it was for."""
+    """Do what the wait was for."""
     if memory.then is State.LISTING:
         return next_page(memory) if memory.token else load(memory, moment)
     if memory.then is State.OPENING:

@@ -24,7 +24,7 @@ LOAD_TRIES = 2
 
 
 def load_opened(memory: Memory, arrived: inputs.Opened, moment: Moment) -> Step:
-    """The stream of a load is open."""
+    """Read the stream of the load."""
     stream = replace(memory.stream, opened_at=moment.now, last_contact=moment.now)
     return _go_on(replace(memory, stream=stream), moment)
 
@@ -35,12 +35,12 @@ def load_received(memory: Memory, arrived: inputs.Received, moment: Moment) -> S
 
 
 def load_heard(memory: Memory, arrived: inputs.Heard, moment: Moment) -> Step:
-    """A sign of life."""
+    """Read on: a sign of life."""
     return _go_on(memory, moment)
 
 
 def load_bookmarked(memory: Memory, arrived: inputs.Bookmarked, moment: Moment) -> Step:
-    """The marked bookmark closes the load: store what was collected, and go on with the same stream."""
+    """Store what was collected once the marked bookmark closes the load, and go on with the same stream."""
     if not arrived.ends_load:
         return _go_on(memory, moment)
     if not arrived.version:
@@ -56,25 +56,25 @@ def load_bookmarked(memory: Memory, arrived: inputs.Bookmarked, moment: Moment) 
 
 
 def load_garbled(memory: Memory, arrived: inputs.Garbled, moment: Moment) -> Step:
-    """Something in the load could not be understood: list instead."""
+    """List instead: something in the load could not be understood."""
     return _list_instead(memory, arrived.error, moment)
 
 
 def load_timed_out(memory: Memory, arrived: inputs.TimedOut, moment: Moment) -> Step:
-    """The closing bookmark did not come in time: list instead."""
+    """List instead: the closing bookmark did not come in time."""
     seconds = moment.now - memory.stream.opened_at
     return _list_instead(memory, InvalidResponse(f"WatchList: not finished after {seconds:.0f} s"), moment)
 
 
 def load_ended(memory: Memory, arrived: inputs.Ended, moment: Moment) -> Step:
-    """The stream ended before its closing bookmark: once is an accident, twice is the server."""
+    """Load once more after a cut before the closing bookmark; list after a second one, or a clean end."""
     if arrived.error is None or memory.tries + 1 >= LOAD_TRIES:
         return _list_instead(memory, arrived.error or InvalidResponse("WatchList: ended unfinished"), moment)
     return back_off(replace(memory, tries=memory.tries + 1), State.LISTING, arrived.error, moment)
 
 
 def load_failed(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
-    """The load was refused: later where that is about the moment, by a list where it is about the load."""
+    """Load later where the refusal is about the moment, by a list where it is about the load."""
     if isinstance(arrived.error, NotFound):
         return back_off(memory, State.RESOLVING, arrived.error, moment)
     if isinstance(arrived.error, NetworkError) and memory.tries + 1 >= LOAD_TRIES:
