@@ -12,6 +12,7 @@ from kubeinformer.cache.reflector_memory import Memory, Moment, State, Stream
 from kubeinformer.cache.reflector_states import Machine
 from kubeinformer.errors import (
     BadRequest,
+    ConfigurationError,
     Expired,
     Forbidden,
     InvalidResponse,
@@ -41,7 +42,8 @@ ERRORS: list[KubeInformerError] = [
     CUT,
     Forbidden(403, "Forbidden", "no"),
     BadRequest(400, "BadRequest", "what"),
-    InvalidResponse("<html>"),
+    InvalidResponse("<html>", code=502),
+    ConfigurationError("no token"),
 ]
 
 EXAMPLES: dict[type[Any], list[Input]] = {

@@ -15,7 +15,14 @@ from tests.cache.scripted_server import (
     status,
 )
 
-from kubeinformer.errors import Expired, Forbidden, NetworkError, StatusError, TooManyRequests
+from kubeinformer.errors import (
+    ConfigurationError,
+    Expired,
+    Forbidden,
+    NetworkError,
+    StatusError,
+    TooManyRequests,
+)
 
 
 def test_one_list_and_one_watch_bring_everything() -> None:
@@ -247,6 +254,23 @@ def test_status_says_since_when_it_is_stale_and_why() -> None:
         assert stage.reflector.status.last_error is not None
 
     play(stage, scene)
+
+
+def test_credentials_that_are_not_to_be_had_cost_no_position() -> None:
+    """Case C21: a plugin or a file that fails for a while is an outage like another, and no reason to list again."""
+    stage = Stage(ScriptedServer(listed("5")))
+    stage.server.resolutions.appendleft(ConfigurationError("token file: no such file"))
+
+    async def scene(stage: Stage) -> None:
+        await stage.pass_time(60.0)
+        stage.server.refusals.extend([ConfigurationError("token file: no such file")] * 4)
+        stage.server.stream.cut(NetworkError("reset"))
+        await stage.pass_time(60.0)
+        assert stage.reflector.status.state == "watching"
+
+    play(stage, scene)
+    assert len(stage.server.asked("list")) == 1
+    assert {error.verb for error in stage.recorder.errors} == {"discover", "watch"}
 
 
 def test_an_exception_of_the_machinery_is_reported_and_survived() -> None:

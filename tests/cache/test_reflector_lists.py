@@ -19,7 +19,7 @@ from kubeinformer.cache import reflector_effects as effects
 from kubeinformer.cache import reflector_inputs as inputs
 from kubeinformer.cache.reflector_memory import Memory, State
 from kubeinformer.cache.reflector_states import Machine
-from kubeinformer.errors import BadRequest, Forbidden, KubeInformerError
+from kubeinformer.errors import BadRequest, ConfigurationError, Forbidden, InvalidResponse, KubeInformerError
 
 
 def test_the_first_list_asks_for_the_latest_version_in_pages() -> None:
@@ -71,7 +71,10 @@ def test_a_server_whose_tokens_always_expire_is_asked_ever_less_often() -> None:
     assert begun <= 30
 
 
-@pytest.mark.parametrize("error", [CUT, BROKEN, THROTTLED])
+@pytest.mark.parametrize(
+    "error",
+    [CUT, BROKEN, THROTTLED, InvalidResponse("a gateway's page", code=502), ConfigurationError("token")],
+)
 def test_a_page_that_is_not_answered_is_asked_for_again(error: KubeInformerError) -> None:
     """Case C15: a server that is overloaded for a moment must not send the whole list again; after a while it must."""
     machine = Machine(State.LISTING)

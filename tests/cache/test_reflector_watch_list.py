@@ -9,7 +9,7 @@ from tests.cache.reflector_stage import Stage, play
 from tests.cache.scripted_server import ScriptedServer, bookmark, event, listed, pod
 
 from kubeinformer.cache.reflector import Reflector
-from kubeinformer.errors import Invalid, NetworkError, TooManyRequests
+from kubeinformer.errors import Invalid, NetworkError, TooManyRequests, status_error
 
 END = event(
     "BOOKMARK",
@@ -162,6 +162,22 @@ def test_a_server_that_drops_the_request_for_a_load_is_listed() -> None:
         stage.server.stream.send(EXPIRED)
         await stage.pass_time(1.0)
         assert (lists(stage), loads(stage)) == (1, 3)
+
+    play(stage, scene)
+
+
+@pytest.mark.parametrize(("code", "tried_again"), [(422, 1), (400, 1), (405, 1), (503, 2), (500, 2)])
+def test_a_failure_of_the_moment_is_soon_forgotten(code: int, tried_again: int) -> None:
+    """A list takes the place of every load that is refused; only a word about the load itself counts for an hour."""
+    stage = stage_with(listed("5", pod("a", "3")))
+    stage.server.refusals.append(status_error(code, "Refused", "not now"))
+
+    async def scene(stage: Stage) -> None:
+        assert (lists(stage), loads(stage)) == (1, 1)
+        await stage.pass_time(61.0)
+        stage.server.stream.send(EXPIRED)
+        await stage.pass_time(1.0)
+        assert loads(stage) == tried_again
 
     play(stage, scene)
 

@@ -1,6 +1,7 @@
 """What a reflector needs of a connection: bytes and errors, nothing of HTTP.
 
-The errors are those of :mod:`kubeinformer.errors`: StatusError, InvalidResponse, NetworkError.
+The errors are those of :mod:`kubeinformer.errors`: StatusError, InvalidResponse, NetworkError, and
+ConfigurationError where there are no credentials to be had.
 """
 
 from __future__ import annotations

@@ -31,10 +31,16 @@ from kubeinformer.cache.reflector_states import Machine
 from kubeinformer.cache.reflector_status import ReflectorStatus
 from kubeinformer.cache.watch_events import EventReader
 from kubeinformer.clock import Clock, deadline, sleep
-from kubeinformer.errors import InvalidObject, InvalidResponse, NetworkError, StatusError
+from kubeinformer.errors import (
+    ConfigurationError,
+    InvalidObject,
+    InvalidResponse,
+    NetworkError,
+    StatusError,
+)
 from kubeinformer.resources import Resource
 
-_ANSWERS = (StatusError, InvalidResponse, NetworkError)
+_ANSWERS = (StatusError, InvalidResponse, NetworkError, ConfigurationError)
 _TYPE_NAME = attrgetter("type._name_")  # Enum.name is ten times as slow
 _LOADING = (State.LISTING, State.LOADING)
 

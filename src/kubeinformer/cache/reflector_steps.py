@@ -16,6 +16,7 @@ from kubeinformer.cache.reflector_effects import (
 )
 from kubeinformer.cache.reflector_memory import Memory, Moment, State, Stream
 from kubeinformer.errors import (
+    ConfigurationError,
     Expired,
     KubeInformerError,
     NetworkError,
@@ -160,6 +161,5 @@ def is_behind(error: Exception) -> bool:
 
 def is_passing(error: Exception) -> bool:
     """Return whether an error is about the moment, and not about what was asked."""
-    if isinstance(error, StatusError):
-        return error.code >= 500 or isinstance(error, TooManyRequests)
-    return isinstance(error, NetworkError)
+    unanswered = isinstance(error, NetworkError | TooManyRequests | ConfigurationError)
+    return unanswered or getattr(error, "code", 0) >= 500

@@ -13,13 +13,13 @@ from dataclasses import replace
 from kubeinformer.cache import reflector_inputs as inputs
 from kubeinformer.cache.reflector_effects import CloseStream, Collect, Read, Replace, Report
 from kubeinformer.cache.reflector_memory import Memory, Moment, State
-from kubeinformer.cache.reflector_steps import Step, back_off, load, read_on
-from kubeinformer.errors import InvalidResponse, NetworkError, NotFound, TooManyRequests
+from kubeinformer.cache.reflector_steps import Step, back_off, is_passing, load, read_on
+from kubeinformer.errors import ConfigurationError, InvalidResponse, NetworkError, NotFound, TooManyRequests
 
 LOAD_SILENCE = 10.0  # seconds without a byte after which a load is given up
 LOAD_LIMIT = 300.0  # seconds that a load may take: a server that ignores the request goes on for ever
 REMEMBERED = 3600.0  # seconds for which a server that does not do this is not asked again
-REMEMBERED_UNANSWERED = 60.0  # seconds, where nobody said that it does not
+BRIEFLY = 60.0  # seconds, where nobody said that it does not
 LOAD_TRIES = 2
 
 
@@ -75,15 +75,14 @@ def load_ended(memory: Memory, arrived: inputs.Ended, moment: Moment) -> Step:
 
 def load_failed(memory: Memory, arrived: inputs.Failed, moment: Moment) -> Step:
     """Load later where the refusal is about the moment, by a list where it is about the load."""
-    if isinstance(arrived.error, NotFound):
-        return back_off(memory, State.RESOLVING, arrived.error, moment)
-    if isinstance(arrived.error, NetworkError) and memory.tries + 1 >= LOAD_TRIES:
-        return _list_instead(memory, arrived.error, moment, remembered=REMEMBERED_UNANSWERED)
-    if isinstance(arrived.error, NetworkError):
-        return back_off(replace(memory, tries=memory.tries + 1), State.LISTING, arrived.error, moment)
-    if isinstance(arrived.error, TooManyRequests):
-        return back_off(memory, State.LISTING, arrived.error, moment)
-    return _list_instead(memory, arrived.error, moment)
+    error = arrived.error
+    if isinstance(error, NotFound):
+        return back_off(memory, State.RESOLVING, error, moment)
+    if isinstance(error, TooManyRequests):
+        return back_off(memory, State.LISTING, error, moment)
+    if isinstance(error, NetworkError | ConfigurationError) and memory.tries + 1 < LOAD_TRIES:
+        return back_off(replace(memory, tries=memory.tries + 1), State.LISTING, error, moment)
+    return _list_instead(memory, error, moment, remembered=BRIEFLY if is_passing(error) else REMEMBERED)
 
 
 def _go_on(memory: Memory, moment: Moment, *effects: Collect) -> Step:
