@@ -7,14 +7,16 @@ from collections.abc import Awaitable, Callable
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cache.scripted_server import ScriptedServer, listed, pod
+from tests.cache.scripted_server import Recorder, ScriptedServer, listed, pod
 
 from kubeinformer.cache.background_errors import ErrorReporter
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.cache.informer_options import InformerOptions
 from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.load_gate import LOADS, PATIENCE, LoadGate
+from kubeinformer.cache.reflector import Reflector
 from kubeinformer.cache.watches import Watches
+from kubeinformer.errors import NetworkError
 from kubeinformer.resources import parse_resource
 from kubeinformer.testing.fake_clock import FakeClock
 
@@ -142,6 +144,28 @@ class _Hanging(ScriptedServer):
         body = await super().list(parameters)  # type: ignore[arg-type]  # passed through
         await self.open.wait()
         return body
+
+
+def test_a_page_that_is_asked_for_again_waits_for_its_turn() -> None:
+    """A load that backs off makes room, and comes back like any other."""
+
+    async def scene(clock: FakeClock) -> None:
+        gate = LoadGate(clock, size=1)
+        server = ScriptedServer(listed("5", token="t"), NetworkError("reset"), listed("5"))
+        reflector = Reflector(server, Recorder(), clock, scope=None, name="pods", gate=gate)
+        task = asyncio.create_task(reflector.run())
+        await clock.settle()
+        assert reflector.status.state == "waiting"
+        leave = await gate.enter()
+        await clock.advance_async(1.0)
+        assert (reflector.status.state, len(server.asked("list"))) == ("queued", 2)
+        leave()
+        await clock.settle()
+        assert (reflector.status.state, len(server.asked("list"))) == ("watching", 3)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    _play(scene)
 
 
 def test_many_reflectors_begin_a_few_at_a_time() -> None:

@@ -24,7 +24,7 @@ from kubeinformer.cache.reflector_effects import Effect
 from kubeinformer.cache.reflector_inputs import Input
 from kubeinformer.cache.reflector_memory import State
 from kubeinformer.cache.reflector_states import Machine
-from kubeinformer.errors import BadRequest, Forbidden, KubeInformerError, StatusError
+from kubeinformer.errors import BadRequest, Forbidden, InvalidResponse, KubeInformerError, StatusError
 
 NOT_ALLOWED = StatusError(405, "MethodNotAllowed", "the server does not allow this method")
 FRESH_LIST = effects.List({"limit": "500"}, first=True)
@@ -136,6 +136,24 @@ def test_a_position_that_is_lost_stays_lost() -> None:
     assert outage.take(inputs.Resolved(can_watch=True, from_cache=True, changed=False)) == FRESH_LIST
 
 
+@pytest.mark.parametrize("ending", [inputs.TimedOut(), inputs.Ended(None)])
+def test_a_line_that_is_lost_is_not_forgotten(ending: Input) -> None:
+    """The version may have moved past it: only a list will do, also where the first one is not answered."""
+    outage = Outage(watching(now=0.0))
+    outage.take(inputs.Garbled(InvalidResponse("garbled")))
+    outage.take(inputs.Received((), "9"))
+    outage.now += 5.0
+    assert outage.take(ending) == FRESH_LIST
+    assert outage.take(inputs.Failed(BROKEN)) == FRESH_LIST
+
+
+def test_another_version_is_only_ever_listed() -> None:
+    """Case C50: what was watched before is no place to resume, also where the first list is not answered."""
+    outage = resolving()
+    assert outage.take(inputs.Resolved(can_watch=True, from_cache=True, changed=True)) == FRESH_LIST
+    assert outage.take(inputs.Failed(BROKEN)) == FRESH_LIST
+
+
 def test_a_malformed_version_is_given_up() -> None:
     """Decision 13: 500 on the watch, 400 on the list that asks; the next list is without it, whatever happens then."""
     outage = opening()
@@ -173,6 +191,16 @@ def test_two_silent_streams_are_followed_by_a_question(ending: Input, signs_of_l
     assert isinstance(outage.take(ending), effects.OpenWatch)
 
 
+def test_a_list_is_proof_of_the_version_too() -> None:
+    """Streams before it do not count."""
+    outage = Outage(watching(now=0.0))
+    outage.take(inputs.Failed(EXPIRED))
+    outage.take(inputs.Listed("9"))
+    outage.take(inputs.Opened())
+    outage.now += 650.0
+    assert isinstance(outage.take(inputs.Ended(None)), effects.OpenWatch)
+
+
 def test_a_stream_that_speaks_is_not_silent() -> None:
     """A bookmark or a change is proof that the server has reached the version."""
     outage = Outage(watching(now=0.0))
@@ -187,11 +215,24 @@ def test_an_outage_does_not_count_as_a_watch_that_is_refused() -> None:
     """Ten minutes without a server, then two refusals while it starts: no list yet."""
     outage = opening()
     outage.take(inputs.Failed(CUT))
-    while outage.now < 700.0:
+    for _ in range(30):
         assert isinstance(outage.take(inputs.Failed(CUT)), effects.Probe)
+    assert outage.now > 600.0
     outage.take(inputs.Probed())
     for _ in range(2):
         assert isinstance(outage.take(inputs.Failed(BROKEN)), effects.OpenWatch)
+
+
+def test_a_watch_that_held_begins_the_count_anew() -> None:
+    """However little it brought: three refusals in a row are what a list decides."""
+    outage = opening()
+    for _ in range(4):
+        for _ in range(2):
+            assert isinstance(outage.take(inputs.Failed(BROKEN)), effects.OpenWatch)
+        outage.take(inputs.Opened())
+        outage.now += 300.0
+        if isinstance(outage.take(inputs.Ended(None)), effects.Probe):
+            outage.take(inputs.Probed())
 
 
 # -- streams that end too soon ----------------------------------------------------------------------------------------
@@ -232,6 +273,10 @@ def test_one_verdict_of_discovery_empties_nothing() -> None:
 def test_a_second_verdict_in_a_row_empties_the_store_once() -> None:
     """Case C50: seconds later it is still gone; whatever else discovery says in between begins anew."""
     machine = resolving().machine
+    step(machine, inputs.Failed(GONE))
+    step(machine, inputs.Due())
+    step(machine, inputs.Resolved(can_watch=False, from_cache=True, changed=False))
+    step(machine, inputs.Due())
     said = [GONE, BROKEN, GONE, CUT, GONE, GONE, GONE, GONE]
     cleared = []
     for error in said:

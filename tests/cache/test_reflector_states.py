@@ -133,14 +133,16 @@ def test_lists_that_are_gone_at_once_are_braked() -> None:
     assert delays == [1.6, 6.4, 25.6]
 
 
-def test_a_restart_soon_after_a_list_costs_one_plain_back_off() -> None:
+@pytest.mark.parametrize(("lasted", "delay"), [(0.5, 3.2), (2.0, 1.6), (5.0, 0.8)])
+def test_a_restart_soon_after_a_list_costs_one_plain_back_off(lasted: float, delay: float) -> None:
     """Decision 13: one list a restart is right; where the last list led to a watch that held, no harder brake."""
     machine = Machine(State.LISTING, Memory(listed_at=0.0))
     step(machine, inputs.Listed("616"), now=0.0)
     step(machine, inputs.Opened(), now=0.0)
-    step(machine, inputs.Ended(CUT), now=5.0)
-    done = step(machine, inputs.Failed(EXPIRED), now=5.0)
-    assert only(done, effects.Wait).seconds == 0.8
+    if isinstance(step(machine, inputs.Ended(CUT), now=lasted)[-1], effects.Wait):
+        step(machine, inputs.Due(), now=lasted)
+    done = step(machine, inputs.Failed(EXPIRED), now=lasted)
+    assert only(done, effects.Wait).seconds == delay
     assert machine.memory.then is State.LISTING
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
+from tests.cache.reflector_examples import only, step
 from tests.cache.reflector_stage import Stage, play
 from tests.cache.scripted_server import ScriptedServer, bookmark, event, listed, pod
 
+from kubeinformer.cache import reflector_effects as effects
+from kubeinformer.cache import reflector_inputs as inputs
+from kubeinformer.cache.backoff import Backoff
 from kubeinformer.cache.reflector import Reflector
+from kubeinformer.cache.reflector_memory import Memory, State, Stream
+from kubeinformer.cache.reflector_states import Machine
 from kubeinformer.errors import Invalid, NetworkError, TooManyRequests, status_error
 
 END = event(
@@ -60,10 +67,9 @@ async def _silence(stage: Stage) -> None:
 
 
 async def _changes_without_end(stage: Stage) -> None:
-    for number in range(37):
+    for number in range(38):
         stage.server.stream.send(event("MODIFIED", pod("half", str(10 + number))))
         await stage.pass_time(8.0)
-    await stage.pass_time(8.0)
 
 
 async def _end(stage: Stage) -> None:
@@ -228,3 +234,39 @@ def test_an_object_of_a_load_that_cannot_be_read_is_not_gone() -> None:
 
     play(stage, scene)
     assert stage.recorder.items[0].set_aside == frozenset({"default/bad"})  # type: ignore[union-attr]  # a load
+
+
+# -- after a load -------------------------------------------------------------------------------------------------------
+
+
+def loaded(*, tries: int = 0, silent_streams: int = 0) -> Machine:
+    """Return a machine whose load was just closed at version 9."""
+    stream = Stream(opened_at=100.0, timeout=300, last_contact=100.0)
+    memory = Memory(by_watch=True, tries=tries, silent_streams=silent_streams, stream=stream, listed_at=100.0)
+    machine = Machine(State.LOADING, memory)
+    assert step(machine, inputs.Bookmarked("9", ends_load=True))[0] == effects.Replace("9")
+    return machine
+
+
+def test_a_load_counts_like_a_list() -> None:
+    """Its resource can go, and what failed before it is forgotten."""
+    machine = loaded(tries=2, silent_streams=1)
+    assert (machine.memory.version, machine.memory.loaded, machine.memory.tries) == ("9", True, 0)
+    done = step(machine, inputs.Ended(None), now=500.0)
+    assert only(done, effects.OpenWatch).parameters["resourceVersion"] == "9"
+    step(machine, inputs.Opened(), now=500.0)
+    assert isinstance(step(machine, inputs.Ended(None), now=900.0)[-1], effects.OpenWatch)
+
+
+def test_a_stream_that_ends_with_its_load_is_braked() -> None:
+    """Invariant 324: it moved nothing on."""
+    done = step(loaded(), inputs.Ended(None), now=100.5)
+    assert only(done, effects.Report).action == "opening"
+
+
+def test_a_load_begins_a_stretch_of_health() -> None:
+    """Decision 14: the delays start again after two minutes of it."""
+    machine = loaded()
+    machine.memory = replace(machine.memory, backoff=Backoff(failures=5))
+    done = step(machine, inputs.Failed(TooManyRequests(429)), now=221.0)
+    assert only(done, effects.Wait).seconds == 0.8

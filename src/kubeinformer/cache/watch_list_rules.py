@@ -94,5 +94,5 @@ def _go_on(memory: Memory, moment: Moment, *effects: Collect) -> Step:
 def _list_instead(
     memory: Memory, error: Exception, moment: Moment, *, remembered: float = REMEMBERED
 ) -> Step:
-    memory = replace(memory, by_watch_from=moment.now + remembered, tries=0)
+    memory = replace(memory, by_watch_from=moment.now + remembered)
     return load(memory, moment, CloseStream(), Report(error, State.LISTING.value, 0.0))
