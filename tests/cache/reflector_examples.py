@@ -59,7 +59,7 @@ EXAMPLES: dict[type[Any], list[Input]] = {
     inputs.Probed: [inputs.Probed()],
     inputs.Opened: [inputs.Opened()],
     inputs.Received: [inputs.Received((), "8"), inputs.Received((), "")],
-    inputs.Bookmarked: [inputs.Bookmarked(version, ends) for version in ("9", "") for ends in (True, False)],
+    inputs.Bookmarked: [inputs.Bookmarked("9"), inputs.Bookmarked("9", ends_load=True)],
     inputs.Heard: [inputs.Heard()],
     inputs.Garbled: [inputs.Garbled(InvalidResponse("garbled"))],
     inputs.Ended: [inputs.Ended(None), inputs.Ended(CUT)],

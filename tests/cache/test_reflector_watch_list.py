@@ -92,7 +92,6 @@ async def _end_without_version(stage: Stage) -> None:
 
 async def _end_that_cannot_be_read(stage: Stage) -> None:
     stage.server.stream.send(b'{"type":"BOOKMARK","object":null}\n')
-    await stage.pass_time(11.0)
 
 
 def lists(stage: Stage) -> int:

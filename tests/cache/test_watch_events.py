@@ -206,26 +206,23 @@ def test_a_marked_bookmark_closes_a_load() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        b'{"metadata":{"name":"a"}}',
-        b'{"metadata":{"resourceVersion":null}}',
-        b'{"metadata":{"resourceVersion":""}}',
+        b'{"metadata":{"name":"%s"}}' % SECRET.encode(),
+        b'{"metadata":{"resourceVersion":null,"x":"%s"}}' % SECRET.encode(),
+        b'{"metadata":{"resourceVersion":"","x":"%s"}}' % SECRET.encode(),
+        b'{"metadata":{"annotations":{"k8s.io/initial-events-end":"true"}}}',
         b'{"metadata":{"resourceVersion":900}}',
         b'{"metadata":null}',
         b"null",
-        b'["a"]',
-        b'{"metadata":{"resourceVersion":"900\xff"}}',
+        b'["%s"]' % SECRET.encode(),
+        b'{"metadata":{"resourceVersion":"%s\xff"}}' % SECRET.encode(),
         b'{"metadata":{"resourceVersion":"900"},"x":' + deep() + b"}",
     ],
 )
-def test_a_bookmark_without_a_version_says_nothing(raw: bytes) -> None:
-    """Nothing is lost with it that a list would have to bring (regression 21)."""
-    assert read_lines(line("BOOKMARK", raw)) == [inputs.Bookmarked("")]
-
-
-def test_a_load_may_be_closed_without_a_version() -> None:
-    """Whether that will do is not the reader's to decide."""
-    raw = b'{"metadata":{"annotations":{"k8s.io/initial-events-end":"true"}}}'
-    assert read_lines(line("BOOKMARK", raw)) == [inputs.Bookmarked("", ends_load=True)]
+def test_a_bookmark_without_a_version_is_garbled(raw: bytes) -> None:
+    """What it should have said is lost, and that is said."""
+    error = garbled(line("BOOKMARK", raw))
+    assert "a bookmark" in str(error)
+    assert SECRET not in everything_shown(error)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ class Bookmarked:
     """The stream says that everything up to `version` was sent.
 
     Attributes:
-        version: The resourceVersion, "" where it cannot be read.
+        version: The resourceVersion.
         ends_load: Whether this closes the initial events of a WatchList load (KEP-3157).
     """
 

@@ -73,9 +73,7 @@ TRANSITIONS: Mapping[tuple[State, type[Input]], Transition] = {
     (State.LOADING, inputs.Opened): _row(loading.load_opened, State.LOADING),
     (State.LOADING, inputs.Received): _row(loading.load_received, State.LOADING),
     (State.LOADING, inputs.Heard): _row(loading.load_heard, State.LOADING),
-    (State.LOADING, inputs.Bookmarked): _row(
-        loading.load_bookmarked, State.LISTING, State.LOADING, State.WATCHING
-    ),
+    (State.LOADING, inputs.Bookmarked): _row(loading.load_bookmarked, State.LOADING, State.WATCHING),
     (State.LOADING, inputs.Garbled): _row(loading.load_garbled, State.LISTING),
     (State.LOADING, inputs.TimedOut): _row(loading.load_timed_out, State.LISTING),
     (State.LOADING, inputs.Ended): _row(loading.load_ended, State.LISTING, State.WAITING),

@@ -32,12 +32,12 @@ class _Event(msgspec.Struct, gc=False):
 
 
 class _BookmarkMetadata(msgspec.Struct):
-    resource_version: str | None = msgspec.field(default=None, name="resourceVersion")
+    resource_version: str = msgspec.field(name="resourceVersion")
     annotations: Any = None  # whatever they are, the version beside them counts
 
 
 class _Bookmark(msgspec.Struct):
-    metadata: _BookmarkMetadata | None = None
+    metadata: _BookmarkMetadata
 
 
 _decode_event = msgspec.json.Decoder(_Event).decode
@@ -96,7 +96,7 @@ class EventReader:
         if event.type in _TYPES:
             return self._read_any_object(_TYPES[event.type], raw)
         if event.type == "BOOKMARK":
-            return _read_bookmark(raw)
+            return self._bookmark(raw)
         if event.type == "ERROR" or (event.type is None and event.kind == "Status"):
             body = raw if event.type else line
             resource = self._reader.resource.group_resource
@@ -129,24 +129,22 @@ class EventReader:
         delta = Delta(DeltaType.DELETED, read.identity.key, None) if gone else None
         return _Change(delta, version)
 
+    def _bookmark(self, raw: bytes) -> StreamInput:
+        try:
+            metadata = _decode_bookmark(raw).metadata
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return self._garbled(f"a bookmark that cannot be read: {describe_fault(error)}")
+        if not metadata.resource_version:
+            return self._garbled("a bookmark without resourceVersion")
+        marks = metadata.annotations if isinstance(metadata.annotations, dict) else {}
+        # The value counts, not the key alone (KEP-3157).
+        return inputs.Bookmarked(metadata.resource_version, marks.get("k8s.io/initial-events-end") == "true")
+
     def _garbled(self, fault: str) -> inputs.Garbled:
         resource = self._reader.resource.group_resource
         return inputs.Garbled(
             InvalidResponse(f"watch line: {fault}", code=200, verb="watch", resource=resource)
         )
-
-
-def _read_bookmark(raw: bytes) -> inputs.Bookmarked:
-    """Return what a bookmark says; one that cannot be read says nothing, and nothing is lost with it."""
-    try:
-        metadata = _decode_bookmark(raw).metadata or _BookmarkMetadata()
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return inputs.Bookmarked("")
-    marks = metadata.annotations if isinstance(metadata.annotations, dict) else {}
-    # The value counts, not the key alone (KEP-3157).
-    return inputs.Bookmarked(
-        metadata.resource_version or "", marks.get("k8s.io/initial-events-end") == "true"
-    )
 
 
 class _Change(msgspec.Struct, gc=False):

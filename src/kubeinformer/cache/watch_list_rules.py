@@ -43,9 +43,6 @@ def load_bookmarked(memory: Memory, arrived: inputs.Bookmarked, moment: Moment) 
     """Store what was collected once the marked bookmark closes the load, and go on with the same stream."""
     if not arrived.ends_load:
         return _go_on(memory, moment)
-    if not arrived.version:
-        error = InvalidResponse("WatchList: the closing bookmark has no resourceVersion", verb="watch")
-        return _list_instead(memory, error, moment)
     stream = replace(memory.stream, start=arrived.version, last_contact=moment.now)
     healthy_since = moment.now if memory.healthy_since is None else memory.healthy_since
     memory = replace(
