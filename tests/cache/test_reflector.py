@@ -9,6 +9,7 @@ from tests.cache.scripted_server import (
     Recorder,
     ScriptedServer,
     bookmark,
+    compact,
     event,
     listed,
     pod,
@@ -23,6 +24,7 @@ from kubeinformer.errors import (
     StatusError,
     TooManyRequests,
 )
+from kubeinformer.statuses import error_from_status
 
 
 def test_one_list_and_one_watch_bring_everything() -> None:
@@ -97,6 +99,24 @@ def test_an_expired_token_discards_the_pages_before() -> None:
     play(stage, scene)
     assert stage.recorder.told == ["REPLACED 8: default/b"]
     assert server.asked("list")[-1] == {}
+
+
+def test_a_fresh_token_beside_an_expired_one_is_not_taken() -> None:
+    """Case C02: a Status may offer to go on at another version, where what was deleted meanwhile would stay."""
+    expired = status(410, "Expired", metadata={"continue": "fresh"})
+    server = ScriptedServer(
+        listed("5", pod("gone", "3"), token="t1"),
+        error_from_status(compact(expired), verb="list", resource="pods"),
+        listed("8", pod("b", "4")),
+    )
+    stage = Stage(server)
+
+    async def scene(stage: Stage) -> None:
+        return None
+
+    play(stage, scene)
+    assert stage.recorder.told == ["REPLACED 8: default/b"]
+    assert server.asked("list") == [{"limit": "500"}, {"limit": "500", "continue": "t1"}, {}]
 
 
 @pytest.mark.parametrize("ending", ["end", "cut"])
