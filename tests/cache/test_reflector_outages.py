@@ -191,6 +191,13 @@ def test_two_silent_streams_are_followed_by_a_question(ending: Input, signs_of_l
     assert isinstance(outage.take(ending), effects.OpenWatch)
 
 
+@pytest.mark.parametrize(("silent_streams", "action"), [(1, "opening"), (2, "probing")])
+def test_silence_is_reported_with_what_is_done_about_it(silent_streams: int, action: str) -> None:
+    """The words say what comes next."""
+    done = step(watching(now=0.0, silent_streams=silent_streams), inputs.TimedOut(), now=650.0)
+    assert only(done, effects.Report).action == action
+
+
 def test_a_list_is_proof_of_the_version_too() -> None:
     """Streams before it do not count."""
     outage = Outage(watching(now=0.0))

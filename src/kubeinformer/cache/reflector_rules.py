@@ -221,7 +221,8 @@ def timed_out(memory: Memory, arrived: inputs.TimedOut, moment: Moment) -> Step:
     if memory.repair_at is not None and moment.now >= memory.repair_at:
         return load(replace(memory, version=""), moment, CloseStream())
     error = NetworkError(f"the watch was silent for {moment.now - memory.stream.last_contact:.0f} s")
-    return resume(memory, moment, CloseStream(), Report(error, State.OPENING.value, 0.0))
+    state, memory, effects = resume(memory, moment)
+    return state, memory, (CloseStream(), Report(error, state.value, 0.0), *effects)
 
 
 def due(memory: Memory, arrived: inputs.Due, moment: Moment) -> Step:
