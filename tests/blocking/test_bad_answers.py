@@ -168,7 +168,7 @@ def test_a_server_that_is_not_there_is_awaited() -> None:
 
 
 def test_an_object_that_cannot_be_read_is_not_gone(server: APIServer) -> None:
-    """Set aside in a re-list: its last good state stays, its neighbours get through, no delete is told."""
+    """Regression 20: set aside in a re-list, its last good state stays, its neighbours get through, no delete is told."""
     history = History()
     broken = (
         b'{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"900"},"items":['

@@ -32,7 +32,10 @@ OTHER = pod("a", "9", uid="another life")
     ],
 )
 def test_what_waits_is_merged(put: list[Notification], taken: list[Notification]) -> None:
-    """`old` is what was told last, an add and a delete cancel out, and another life is another object."""
+    """`old` is what was told last, an add and a delete cancel out, and another life is another object.
+
+    Regression 12: who was told of an object hears of its end, however late.
+    """
     waiting = CoalescedNotifications()
     waiting.put(put)
     waiting.check_invariants()

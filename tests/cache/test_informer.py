@@ -160,7 +160,7 @@ def test_nothing_can_be_read_before_the_first_load() -> None:
 
 
 def test_a_history_reaches_the_handler_in_order() -> None:
-    """Invariants 5, 147 and 148, cases C10 and C34: load, changes, a missed deletion, and a life that ended unseen."""
+    """Cases C10 and C34, regression 13, invariants 5, 147 and 148: load, changes, a missed deletion, another life."""
     first = listed("5", pod("a", "3"), pod("b", "4"), pod("c", "1"))
     server = ScriptedServer(first, listed("90", pod("a", "80"), pod("c", "85", uid="second"), pod("e", "1")))
     stage, told = Stage({None: server}), Told()

@@ -182,7 +182,7 @@ def test_a_restored_snapshot_brings_back_the_state_of_then(
 
     create("before")
     control_plane.snapshot()
-    lost = [create(f"after-{number}") for number in range(3)]
+    lost = [create(f"after-{number}") for number in range(100)]  # more than a start writes itself
     control_plane.restore()
     names = [item["metadata"]["name"] for item in control_plane.request("GET", path)[1]["items"]]
     assert names == ["before"]

@@ -15,7 +15,7 @@ class InformerStatus:
 
     Attributes:
         name: The resource and what narrows it.
-        state: What it is at: stopped, resolving, listing, probing, opening, watching, waiting.
+        state: What it is at: stopped, resolving, queued, listing, loading, probing, opening, watching, waiting.
         synced: Whether everything was loaded once.
         resource_version: The version that the cache has reached, by namespace where several are watched.
         stale_since: Since when changes may be missed; None while every watch is open.
