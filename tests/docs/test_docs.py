@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.history import eventually
+
 import kubeinformer
 from kubeinformer.testing import APIServer
 
@@ -36,6 +38,15 @@ def test_the_public_names_are_there_and_explained() -> None:
     assert all(getattr(kubeinformer, name).__doc__ for name in names)
 
 
+def _catches_sigterm(pid: int) -> bool:
+    """Return whether `run()` has taken the signals over (Linux tells; elsewhere it is taken for granted)."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return True
+    [caught] = re.findall(r"SigCgt:\s*([0-9a-f]+)", status.read_text())
+    return bool(int(caught, 16) & 1 << (signal.SIGTERM - 1))
+
+
 def test_the_introduction_runs() -> None:
     """examples/nodes.py prints the nodes and ends in good order on Ctrl-C, in under 40 lines."""
     program = ROOT / "examples" / "nodes.py"
@@ -47,6 +58,9 @@ def test_the_introduction_runs() -> None:
             assert child.stdout is not None
             assert {child.stdout.readline() for _ in range(2)} == {"add a node: n-1\n", "nodes: n-1\n"}
             server.wait_for_watches(1, timeout=20)
+            eventually(
+                lambda: _catches_sigterm(child.pid), 20, str
+            )  # before that, Ctrl-C is Python's own affair
             child.send_signal(signal.SIGINT)
             _, errors = child.communicate(timeout=20)
         assert (child.returncode, errors) == (0, "")
