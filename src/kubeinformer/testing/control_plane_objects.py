@@ -36,7 +36,7 @@ def install_crd(client: PlainClient, crd: Mapping[str, Any]) -> None:
 
 
 def _is_established(crd: Mapping[str, Any]) -> bool:
-    conditions = crd.get("status", {}).get("conditions", ())
+    conditions = crd.get("status", {}).get("conditions") or ()  # a moment after its creation they are null
     return any(
         condition["type"] == "Established" and condition["status"] == "True" for condition in conditions
     )
