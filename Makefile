@@ -20,7 +20,7 @@ demo: $(INSTALLED)  ## The introduction, on the embedded API server, or on a clu
 	$(BIN)/python examples/demo.py $(if $(CONTEXT),--context $(CONTEXT)) $(if $(KUBECONFIG_FILE),--kubeconfig $(KUBECONFIG_FILE))
 
 control-plane: $(INSTALLED)  ## Build etcd and kube-apiserver once (4 to 9 minutes the first time)
-	$(BIN)/python -m kubeinformer.testing.control_plane_build
+	$(BIN)/python -m kubeinformer.testing.control_plane.build
 
 test: control-plane  ## Everything: unit, HTTP, real control plane; some of it: make test ARGS="-k selectors"
 	$(BIN)/python -m pytest $(ARGS)

@@ -16,8 +16,8 @@ REQUIRED = (
     "kubeinformer/__init__.py",
     "kubeinformer/py.typed",
     "kubeinformer/testing/__init__.py",
-    "kubeinformer/testing/control_plane_module/go.mod",
-    "kubeinformer/testing/control_plane_module/go.sum",
+    "kubeinformer/testing/control_plane/go_module/go.mod",
+    "kubeinformer/testing/control_plane/go_module/go.sum",
     "*.dist-info/licenses/LICENSE",
 )
 

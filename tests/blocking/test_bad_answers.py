@@ -12,7 +12,7 @@ from tests.history import History, eventually
 
 from kubeinformer import BackgroundError, Config, SharedInformerFactory
 from kubeinformer.testing import APIServer
-from kubeinformer.testing.request_log import RequestRecord
+from kubeinformer.testing.api_server.request_log import RequestRecord
 
 pytestmark = pytest.mark.usefixtures("hasty_clock")
 WAIT = 20.0

@@ -18,7 +18,7 @@ from tests.relay import Relay
 from kubeinformer import BackgroundError, SharedInformerFactory, aio
 from kubeinformer.fronts.informer import InformerFront
 from kubeinformer.testing.control_plane import ControlPlane
-from kubeinformer.testing.processes import ControlPlaneError
+from kubeinformer.testing.control_plane.processes import ControlPlaneError
 
 GROUP = "faults.example.com"
 CRD = {

@@ -12,7 +12,7 @@ from tests.history import eventually
 
 from kubeinformer.errors import NotFound
 from kubeinformer.testing.control_plane import ControlPlane
-from kubeinformer.testing.processes import ControlPlaneError
+from kubeinformer.testing.control_plane.processes import ControlPlaneError
 
 pytestmark = pytest.mark.control_plane
 

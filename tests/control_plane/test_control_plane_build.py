@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from kubeinformer.testing import control_plane_build
 from kubeinformer.testing.control_plane import ControlPlane
-from kubeinformer.testing.control_plane_binaries import GoModule, find_binaries
-from kubeinformer.testing.control_plane_build import build, main
-from kubeinformer.testing.processes import ControlPlaneError
+from kubeinformer.testing.control_plane import build as control_plane_build
+from kubeinformer.testing.control_plane.binaries import GoModule, find_binaries
+from kubeinformer.testing.control_plane.build import build, main
+from kubeinformer.testing.control_plane.processes import ControlPlaneError
 
 COMPILES = """
 echo "$*" >> "$CALLS"
@@ -75,7 +75,7 @@ def test_a_build_is_done_once(toolchain: Toolchain) -> None:
 def test_two_builds_at_once_do_not_collide(toolchain: Toolchain) -> None:
     """The second waits for the first and compiles nothing; both succeed."""
     toolchain.does(COMPILES.format(wait="read line"))
-    command = [sys.executable, "-m", "kubeinformer.testing.control_plane_build"]
+    command = [sys.executable, "-m", "kubeinformer.testing.control_plane.build"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdin is not None
         assert first.stdout is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kubeinformer.testing.control_plane import ControlPlane
-from kubeinformer.testing.processes import ControlPlaneError, wait_until
+from kubeinformer.testing.control_plane.processes import ControlPlaneError, wait_until
 
 HOLD_A_CONTROL_PLANE = """
 from pathlib import Path

@@ -8,7 +8,7 @@ import pytest
 
 from kubeinformer.errors import Invalid, NotFound
 from kubeinformer.testing.control_plane import ControlPlane
-from kubeinformer.testing.processes import ControlPlaneError
+from kubeinformer.testing.control_plane.processes import ControlPlaneError
 
 pytestmark = pytest.mark.control_plane
 

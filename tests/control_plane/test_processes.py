@@ -12,13 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from kubeinformer.testing.processes import ControlPlaneError, Processes, ReservedPort, wait_until
+from kubeinformer.testing.control_plane.processes import (
+    ControlPlaneError,
+    Processes,
+    ReservedPort,
+    wait_until,
+)
 
 SLEEP = ["sleep", "600"]
 
 HOLD_A_SERVER = """
 import os, signal, sys
-from kubeinformer.testing.processes import Processes
+from kubeinformer.testing.control_plane.processes import Processes
 
 processes = Processes()
 processes.start("server", ["sleep", "600"])

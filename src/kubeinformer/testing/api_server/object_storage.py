@@ -12,9 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubeinformer.testing.object_documents import Document, canonical, encode_event, encode_item, encode_whole
-from kubeinformer.testing.served_resources import ServedResource
-from kubeinformer.testing.snapshots import Snapshot
+from kubeinformer.testing.api_server.object_documents import (
+    Document,
+    canonical,
+    encode_event,
+    encode_item,
+    encode_whole,
+)
+from kubeinformer.testing.api_server.served_resources import ServedResource
+from kubeinformer.testing.api_server.snapshots import Snapshot
 
 _SNAPSHOTS_KEPT = 8
 

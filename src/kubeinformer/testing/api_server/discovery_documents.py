@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kubeinformer.testing.object_documents import Document
-from kubeinformer.testing.served_resources import ResourceTable, ServedResource
+from kubeinformer.testing.api_server.object_documents import Document
+from kubeinformer.testing.api_server.served_resources import ResourceTable, ServedResource
 
 AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _STATUS_VERBS = ["get", "patch", "update"]

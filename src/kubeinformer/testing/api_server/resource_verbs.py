@@ -7,22 +7,22 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from kubeinformer.testing.list_answers import answer_list
-from kubeinformer.testing.list_options import ListOptions, parse_list_options
-from kubeinformer.testing.object_documents import Document, encode, encode_list
-from kubeinformer.testing.object_selection import ObjectSelection, parse_selection
-from kubeinformer.testing.object_storage import ObjectStorage, StoredObject
-from kubeinformer.testing.object_validation import decoded_body
-from kubeinformer.testing.patches import PatchError, json_patch, merge_patch
-from kubeinformer.testing.refusals import (
+from kubeinformer.testing.api_server.list_answers import answer_list
+from kubeinformer.testing.api_server.list_options import ListOptions, parse_list_options
+from kubeinformer.testing.api_server.object_documents import Document, encode, encode_list
+from kubeinformer.testing.api_server.object_selection import ObjectSelection, parse_selection
+from kubeinformer.testing.api_server.object_storage import ObjectStorage, StoredObject
+from kubeinformer.testing.api_server.object_validation import decoded_body
+from kubeinformer.testing.api_server.patches import PatchError, json_patch, merge_patch
+from kubeinformer.testing.api_server.refusals import (
     bad_request,
     success,
     unprocessable_patch,
     unsupported_media_type,
 )
-from kubeinformer.testing.registry import Registry
-from kubeinformer.testing.request_info import RequestInfo
-from kubeinformer.testing.served_resources import ServedResource
+from kubeinformer.testing.api_server.registry import Registry
+from kubeinformer.testing.api_server.request_info import RequestInfo
+from kubeinformer.testing.api_server.served_resources import ServedResource
 
 _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"

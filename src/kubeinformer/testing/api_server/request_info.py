@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from kubeinformer.testing.refusals import method_not_allowed, no_such_path
-from kubeinformer.testing.served_resources import ResourceTable, ServedResource
+from kubeinformer.testing.api_server.refusals import method_not_allowed, no_such_path
+from kubeinformer.testing.api_server.served_resources import ResourceTable, ServedResource
 
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}

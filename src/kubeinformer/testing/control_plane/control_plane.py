@@ -6,10 +6,10 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kubeinformer.testing import control_plane_objects, control_plane_users
-from kubeinformer.testing.control_plane_binaries import API_SERVER, ETCD, find_binaries
-from kubeinformer.testing.control_plane_servers import PortTaken, Servers
-from kubeinformer.testing.processes import ControlPlaneError
+from kubeinformer.testing.control_plane import cluster_duties, users
+from kubeinformer.testing.control_plane.binaries import API_SERVER, ETCD, find_binaries
+from kubeinformer.testing.control_plane.processes import ControlPlaneError
+from kubeinformer.testing.control_plane.servers import PortTaken, Servers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ class ControlPlane:
             status, pods = control_plane.request("GET", "/api/v1/pods")
 
     The programs come from the folder named by `KUBEBUILDER_ASSETS`, or were built by
-    `python -m kubeinformer.testing.control_plane_build`; this class never builds. No other component runs: nothing
+    `python -m kubeinformer.testing.control_plane.build`; this class never builds. No other component runs: nothing
     schedules pods, makes service accounts or ends namespaces (but see `finalize_namespace`).
 
     If the process that holds it dies, by SIGKILL too, both servers are killed and their files removed.
@@ -43,7 +43,7 @@ class ControlPlane:
         self._api_server_flags = tuple(api_server_flags)
         self._start_timeout = start_timeout
         self._life_cycle = threading.RLock()
-        self._tokens = control_plane_users.make_tokens()
+        self._tokens = users.make_tokens()
         self._running: Servers | None = None
 
     @staticmethod
@@ -125,7 +125,7 @@ class ControlPlane:
     @property
     def admin_token(self) -> str:
         """Bearer token of a user who may do everything (group `system:masters`)."""
-        return self._tokens[control_plane_users.ADMIN]
+        return self._tokens[users.ADMIN]
 
     @property
     def config(self) -> Config:
@@ -266,11 +266,11 @@ class ControlPlane:
             ValueError: There is no such user.
             StatusError: A rule is malformed, or the namespace does not exist.
         """
-        if name not in control_plane_users.USERS:
-            raise ValueError(f"no user {name!r}, only {', '.join(control_plane_users.USERS)}")
+        if name not in users.USERS:
+            raise ValueError(f"no user {name!r}, only {', '.join(users.USERS)}")
         token = self._tokens[name]
         if rules is not None:
-            control_plane_users.grant(self._servers.client, name, token, rules, namespace)
+            users.grant(self._servers.client, name, token, rules, namespace)
         return token
 
     def install_crd(self, *crds: Mapping[str, Any]) -> None:
@@ -281,7 +281,7 @@ class ControlPlane:
             ControlPlaneError: One was not served within 30 s.
         """
         for crd in crds:
-            control_plane_objects.install_crd(self._servers.client, crd)
+            cluster_duties.install_crd(self._servers.client, crd)
 
     def finalize_namespace(self, name: str) -> None:
         """Delete a namespace and what is in it, as the namespace controller would; it is gone on return.
@@ -290,4 +290,4 @@ class ControlPlane:
             StatusError: There is no such namespace, or the server protects it.
             ControlPlaneError: The namespace has finalizers in its metadata, so it stays.
         """
-        control_plane_objects.finalize_namespace(self._servers.client, name)
+        cluster_duties.finalize_namespace(self._servers.client, name)

@@ -8,16 +8,16 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kubeinformer.testing.object_documents import Document, canonical, encode_item
-from kubeinformer.testing.object_storage import ObjectStorage, StoredObject
-from kubeinformer.testing.object_validation import (
+from kubeinformer.testing.api_server.object_documents import Document, canonical, encode_item
+from kubeinformer.testing.api_server.object_storage import ObjectStorage, StoredObject
+from kubeinformer.testing.api_server.object_validation import (
     check_finalizers,
     check_name,
     check_namespace,
     check_same_name,
     checked_object,
 )
-from kubeinformer.testing.refusals import (
+from kubeinformer.testing.api_server.refusals import (
     Cause,
     already_exists,
     conflict,
@@ -26,7 +26,7 @@ from kubeinformer.testing.refusals import (
     namespace_terminating,
     not_found,
 )
-from kubeinformer.testing.served_resources import NAMESPACES, ResourceTable, ServedResource
+from kubeinformer.testing.api_server.served_resources import NAMESPACES, ResourceTable, ServedResource
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _OWN_BY_SERVER = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from kubeinformer.testing.processes import ControlPlaneError, wait_until
+from kubeinformer.testing.control_plane.processes import ControlPlaneError, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kubeinformer.testing.control_plane_client import PlainClient
+    from kubeinformer.testing.control_plane.plain_client import PlainClient
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _AGGREGATED_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from kubeinformer.testing.continue_tokens import NEWEST, ContinueToken, InvalidToken, decode_continue_token
-from kubeinformer.testing.list_options import ListOptions
-from kubeinformer.testing.object_documents import encode_list
-from kubeinformer.testing.object_selection import ObjectSelection
-from kubeinformer.testing.object_storage import Compacted, ObjectStorage
-from kubeinformer.testing.refusals import (
+from kubeinformer.testing.api_server.continue_tokens import (
+    NEWEST,
+    ContinueToken,
+    InvalidToken,
+    decode_continue_token,
+)
+from kubeinformer.testing.api_server.list_options import ListOptions
+from kubeinformer.testing.api_server.object_documents import encode_list
+from kubeinformer.testing.api_server.object_selection import ObjectSelection
+from kubeinformer.testing.api_server.object_storage import Compacted, ObjectStorage
+from kubeinformer.testing.api_server.refusals import (
     bad_request,
     expired_continue,
     expired_list,
     too_large_resource_version,
 )
-from kubeinformer.testing.served_resources import ServedResource
+from kubeinformer.testing.api_server.served_resources import ServedResource
 
 
 def answer_list(

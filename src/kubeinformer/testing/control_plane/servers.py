@@ -9,10 +9,15 @@ import signal
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 
-from kubeinformer.testing.control_plane_binaries import API_SERVER, ETCD, Binaries
-from kubeinformer.testing.control_plane_client import PlainClient
-from kubeinformer.testing.control_plane_users import ADMIN, write_kubeconfig, write_token_file
-from kubeinformer.testing.processes import ControlPlaneError, Processes, ReservedPort, wait_until
+from kubeinformer.testing.control_plane.binaries import API_SERVER, ETCD, Binaries
+from kubeinformer.testing.control_plane.plain_client import PlainClient
+from kubeinformer.testing.control_plane.processes import (
+    ControlPlaneError,
+    Processes,
+    ReservedPort,
+    wait_until,
+)
+from kubeinformer.testing.control_plane.users import ADMIN, write_kubeconfig, write_token_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

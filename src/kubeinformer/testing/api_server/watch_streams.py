@@ -10,10 +10,10 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 
-from kubeinformer.testing.faults import Faults
-from kubeinformer.testing.request_log import RequestRecord
-from kubeinformer.testing.served_resources import ServedResource
-from kubeinformer.testing.watch_cursor import WatchCursor
+from kubeinformer.testing.api_server.faults import Faults
+from kubeinformer.testing.api_server.request_log import RequestRecord
+from kubeinformer.testing.api_server.served_resources import ServedResource
+from kubeinformer.testing.api_server.watch_cursor import WatchCursor
 
 
 class RunningWatch:

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from kubeinformer.resources import Resource
-from kubeinformer.testing.discovery_documents import version_document
-from kubeinformer.testing.faults import (
+from kubeinformer.testing.api_server.discovery_documents import version_document
+from kubeinformer.testing.api_server.faults import (
     Action,
     CutConnection,
     Fault,
@@ -23,15 +23,15 @@ from kubeinformer.testing.faults import (
     Stall,
     any_request,
 )
-from kubeinformer.testing.http_handlers import HttpHandlers
-from kubeinformer.testing.object_access import ObjectAccess
-from kubeinformer.testing.object_documents import encode
-from kubeinformer.testing.object_storage import ObjectStorage
-from kubeinformer.testing.registry import Registry
-from kubeinformer.testing.request_log import RequestLog, RequestRecord
-from kubeinformer.testing.served_resources import ResourceTable, ServedResource
-from kubeinformer.testing.server_thread import ServerThread
-from kubeinformer.testing.watch_streams import RunningWatch, WatchHub
+from kubeinformer.testing.api_server.http_handlers import HttpHandlers
+from kubeinformer.testing.api_server.object_access import ObjectAccess
+from kubeinformer.testing.api_server.object_documents import encode
+from kubeinformer.testing.api_server.object_storage import ObjectStorage
+from kubeinformer.testing.api_server.registry import Registry
+from kubeinformer.testing.api_server.request_log import RequestLog, RequestRecord
+from kubeinformer.testing.api_server.served_resources import ResourceTable, ServedResource
+from kubeinformer.testing.api_server.server_thread import ServerThread
+from kubeinformer.testing.api_server.watch_streams import RunningWatch, WatchHub
 
 if TYPE_CHECKING:
     from kubeinformer.client.config import Config

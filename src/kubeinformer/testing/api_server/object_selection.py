@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubeinformer.selectors import LabelSelector, parse_field_selector, parse_label_selector
-from kubeinformer.testing.object_storage import StoredObject
-from kubeinformer.testing.refusals import bad_request
-from kubeinformer.testing.served_resources import ServedResource
+from kubeinformer.testing.api_server.object_storage import StoredObject
+from kubeinformer.testing.api_server.refusals import bad_request
+from kubeinformer.testing.api_server.served_resources import ServedResource
 
 _TERM = re.compile(r"(?P<field>[^!=]+)(?P<operator>!=|=)(?P<value>.*)", re.DOTALL)
 _TERMS = re.compile(r"(?:[^\\,]|\\.)+", re.DOTALL)

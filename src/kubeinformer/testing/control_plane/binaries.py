@@ -1,7 +1,7 @@
 """Where etcd and kube-apiserver are: given by `KUBEBUILDER_ASSETS`, or built once from a pinned Go module.
 
 `KUBEBUILDER_ASSETS` names a folder that has both, as for controller-runtime's envtest. Otherwise they lie in a cache
-folder that `control_plane_build` fills.
+folder that `build` fills.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from kubeinformer.testing.processes import ControlPlaneError
+from kubeinformer.testing.control_plane.processes import ControlPlaneError
 
 ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
 ETCD, API_SERVER = "etcd", "kube-apiserver"
-_BUILD_COMMAND = "`make control-plane` (`python -m kubeinformer.testing.control_plane_build`)"
+_BUILD_COMMAND = "`make control-plane` (`python -m kubeinformer.testing.control_plane.build`)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class GoModule:
     @classmethod
     def packaged(cls) -> GoModule:
         """Read the module that comes with this package."""
-        folder = files("kubeinformer.testing") / "control_plane_module"
+        folder = files("kubeinformer.testing.control_plane") / "go_module"
         return cls((folder / "go.mod").read_text(), (folder / "go.sum").read_text())
 
     @property

@@ -8,20 +8,20 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from kubeinformer.testing import discovery_documents as discovery
-from kubeinformer.testing.faults import Action, CutConnection, Faults
-from kubeinformer.testing.list_options import asks_for_watch, parse_list_options
-from kubeinformer.testing.object_documents import Document, encode
-from kubeinformer.testing.object_storage import ObjectStorage
-from kubeinformer.testing.refusals import Refusal, internal_error, no_such_path, too_large_body
-from kubeinformer.testing.registry import Registry
-from kubeinformer.testing.request_info import RequestInfo, parse_request
-from kubeinformer.testing.request_log import RequestLog, RequestRecord
-from kubeinformer.testing.resource_verbs import Request, ResourceVerbs, selection_of
-from kubeinformer.testing.served_resources import ResourceTable
-from kubeinformer.testing.server_thread import abort
-from kubeinformer.testing.watch_cursor import WatchCursor
-from kubeinformer.testing.watch_streams import RunningWatch, WatchHub
+from kubeinformer.testing.api_server import discovery_documents as discovery
+from kubeinformer.testing.api_server.faults import Action, CutConnection, Faults
+from kubeinformer.testing.api_server.list_options import asks_for_watch, parse_list_options
+from kubeinformer.testing.api_server.object_documents import Document, encode
+from kubeinformer.testing.api_server.object_storage import ObjectStorage
+from kubeinformer.testing.api_server.refusals import Refusal, internal_error, no_such_path, too_large_body
+from kubeinformer.testing.api_server.registry import Registry
+from kubeinformer.testing.api_server.request_info import RequestInfo, parse_request
+from kubeinformer.testing.api_server.request_log import RequestLog, RequestRecord
+from kubeinformer.testing.api_server.resource_verbs import Request, ResourceVerbs, selection_of
+from kubeinformer.testing.api_server.served_resources import ResourceTable
+from kubeinformer.testing.api_server.server_thread import abort
+from kubeinformer.testing.api_server.watch_cursor import WatchCursor
+from kubeinformer.testing.api_server.watch_streams import RunningWatch, WatchHub
 
 _LOGGER = logging.getLogger(__name__)
 _JSON = "application/json"

@@ -10,13 +10,13 @@ import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from kubeinformer.testing.processes import ControlPlaneError, wait_until
+from kubeinformer.testing.control_plane.processes import ControlPlaneError, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from kubeinformer.testing.control_plane_client import PlainClient
+    from kubeinformer.testing.control_plane.plain_client import PlainClient
 
 ADMIN = "admin"
 USERS = ("restricted", *(f"user-{number}" for number in range(1, 9)))

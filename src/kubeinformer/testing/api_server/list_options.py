@@ -9,7 +9,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kubeinformer.testing.refusals import Cause, Refusal, bad_request, internal_error, invalid_options
+from kubeinformer.testing.api_server.refusals import (
+    Cause,
+    Refusal,
+    bad_request,
+    internal_error,
+    invalid_options,
+)
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _VERSION = re.compile(r"[0-9]{1,19}")

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kubeinformer.testing.request_log import RequestRecord
+from kubeinformer.testing.api_server.request_log import RequestRecord
 
 Predicate = Callable[[RequestRecord], bool]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from kubeinformer.testing.served_resources import ServedResource
+from kubeinformer.testing.api_server.served_resources import ServedResource
 
 Document = dict[str, Any]
 

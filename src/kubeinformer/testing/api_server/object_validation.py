@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from kubeinformer.testing.object_documents import Document
-from kubeinformer.testing.refusals import Cause, bad_request, invalid
-from kubeinformer.testing.served_resources import ServedResource
+from kubeinformer.testing.api_server.object_documents import Document
+from kubeinformer.testing.api_server.refusals import Cause, bad_request, invalid
+from kubeinformer.testing.api_server.served_resources import ServedResource
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAME_FAULT = (

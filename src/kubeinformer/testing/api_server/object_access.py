@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from kubeinformer.testing.object_documents import Document, copied
-from kubeinformer.testing.object_selection import parse_selection
-from kubeinformer.testing.object_storage import ObjectStorage, StoredObject
-from kubeinformer.testing.refusals import Refusal
-from kubeinformer.testing.registry import Registry
-from kubeinformer.testing.resource_verbs import patching
-from kubeinformer.testing.served_resources import ResourceTable, ServedResource
+from kubeinformer.testing.api_server.object_documents import Document, copied
+from kubeinformer.testing.api_server.object_selection import parse_selection
+from kubeinformer.testing.api_server.object_storage import ObjectStorage, StoredObject
+from kubeinformer.testing.api_server.refusals import Refusal
+from kubeinformer.testing.api_server.registry import Registry
+from kubeinformer.testing.api_server.resource_verbs import patching
+from kubeinformer.testing.api_server.served_resources import ResourceTable, ServedResource
 
 _PATCH_TYPES = {
     "merge": "application/merge-patch+json",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from kubeinformer.testing.list_options import ListOptions
-from kubeinformer.testing.object_documents import encode, encode_bookmark, encode_event
-from kubeinformer.testing.object_selection import ObjectSelection
-from kubeinformer.testing.object_storage import Compacted, ObjectStorage
-from kubeinformer.testing.refusals import expired_watch, too_large_resource_version
-from kubeinformer.testing.served_resources import ServedResource
+from kubeinformer.testing.api_server.list_options import ListOptions
+from kubeinformer.testing.api_server.object_documents import encode, encode_bookmark, encode_event
+from kubeinformer.testing.api_server.object_selection import ObjectSelection
+from kubeinformer.testing.api_server.object_storage import Compacted, ObjectStorage
+from kubeinformer.testing.api_server.refusals import expired_watch, too_large_resource_version
+from kubeinformer.testing.api_server.served_resources import ServedResource
 
 _BATCH = 256
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kubeinformer.errors import StatusError, status_error
-from kubeinformer.testing.continue_tokens import NEWEST, ContinueToken
-from kubeinformer.testing.object_documents import Document
-from kubeinformer.testing.served_resources import ServedResource
+from kubeinformer.testing.api_server.continue_tokens import NEWEST, ContinueToken
+from kubeinformer.testing.api_server.object_documents import Document
+from kubeinformer.testing.api_server.served_resources import ServedResource
 
 
 class Cause(NamedTuple):

@@ -1,6 +1,6 @@
-"""Build etcd and kube-apiserver once: `python -m kubeinformer.testing.control_plane_build`.
+"""Build etcd and kube-apiserver once: `python -m kubeinformer.testing.control_plane.build`.
 
-They are built from pinned Go modules (`control_plane_module/`) into a cache folder of the user, which takes 4 to 9
+They are built from pinned Go modules (`go_module/`) into a cache folder of the user, which takes 4 to 9
 minutes on two cores, so it is a step of its own that no test waits for. With `KUBEBUILDER_ASSETS` set there is nothing
 to build. No other module imports this one: it is a command.
 """
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kubeinformer.testing.control_plane_binaries import (
+from kubeinformer.testing.control_plane.binaries import (
     API_SERVER,
     ASSETS_VARIABLE,
     ETCD,
@@ -26,7 +26,7 @@ from kubeinformer.testing.control_plane_binaries import (
     binaries_in,
     find_binaries,
 )
-from kubeinformer.testing.processes import ControlPlaneError
+from kubeinformer.testing.control_plane.processes import ControlPlaneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubeinformer.errors import KubeInformerError
-from kubeinformer.testing import process_supervisor
+from kubeinformer.testing.control_plane import process_supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """The process that owns the servers of one test run, and outlives that run just long enough to remove them.
 
-A plain script, started by :class:`kubeinformer.testing.processes.Processes` as a process of its own. It makes a
+A plain script, started by :class:`kubeinformer.testing.control_plane.processes.Processes` as a process of its own. It makes a
 temporary directory, starts servers in it on request, and at the end kills them all and removes the directory.
 The end is any of: a `stop` request, the end of its standard input (the test process died, by SIGKILL too), a new
 parent process (a forked child keeps the pipe open), SIGTERM, SIGINT, SIGHUP. Should this process itself be killed
