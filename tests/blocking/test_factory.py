@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pickle
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 from tests.history import History, eventually
+from tests.programs import running
 
 from kubeinformer import (
     BackgroundError,
@@ -335,7 +335,7 @@ factory.run()
 print("left", len(informer.lister), threading.active_count(), flush=True)
 """
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", program, server.url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    with running(command) as child:
         assert child.stdout is not None
         assert [child.stdout.readline() for _ in range(2)] == ["add a\n", "add b\n"]
         server.wait_for_watches(1)

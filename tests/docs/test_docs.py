@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.history import eventually
+from tests.programs import running
 
 import kubeinformer
 from kubeinformer.testing import APIServer
@@ -54,7 +55,7 @@ def test_the_introduction_runs() -> None:
     with APIServer() as server:
         server.create("nodes", {"metadata": {"name": "n-1"}})
         command = [sys.executable, "-u", str(program), "--kubeconfig", server.kubeconfig]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        with running(command) as child:
             assert child.stdout is not None
             assert {child.stdout.readline() for _ in range(2)} == {"add a node: n-1\n", "nodes: n-1\n"}
             server.wait_for_watches(1, timeout=20)

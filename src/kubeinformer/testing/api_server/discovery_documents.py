@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from kubeinformer.testing.api_server.object_documents import Document
-from kubeinformer.testing.api_server.served_resources import ResourceTable, ServedResource
+from kubeinformer.testing.api_server.resource_table import ResourceTable
+from kubeinformer.testing.api_server.served_resources import ServedResource, Subresource
 
 AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-_STATUS_VERBS = ["get", "patch", "update"]
 
 
 def aggregated(table: ResourceTable, *, core: bool) -> Document:
@@ -108,26 +107,47 @@ def _aggregated_resource(served: ServedResource) -> Document:
     }
     if resource.short_names:
         entry["shortNames"] = list(resource.short_names)
-    if served.status_subresource:
-        status = {"subresource": "status", "responseKind": _response_kind(served), "verbs": _STATUS_VERBS}
-        entry["subresources"] = [status]
+    if served.categories:
+        entry["categories"] = list(served.categories)
+    if served.subresources:
+        entry["subresources"] = [_aggregated_subresource(served, part) for part in served.subresources]
     return entry
 
 
+def _aggregated_subresource(served: ServedResource, part: Subresource) -> Document:
+    kind = _response_kind(served)
+    if part.kind:
+        kind = {"group": part.group or "", "version": part.version, "kind": part.kind}
+    return {"subresource": part.name, "responseKind": kind, "verbs": list(part.verbs)}
+
+
 def _resource_entries(served: ServedResource) -> list[Document]:
+    """Return a resource and its subresources in the older form."""
     resource = served.resource
-    common: dict[str, Any] = {"namespaced": resource.namespaced, "kind": resource.kind}
-    entry = {
+    entry: Document = {
         "name": resource.name,
         "singularName": resource.singular_name,
-        **common,
+        "namespaced": resource.namespaced,
+        "kind": resource.kind,
         "verbs": list(resource.verbs),
     }
     if resource.short_names:
         entry["shortNames"] = list(resource.short_names)
-    if not served.status_subresource:
-        return [entry]
-    return [entry, {"name": f"{resource.name}/status", "singularName": "", **common, "verbs": _STATUS_VERBS}]
+    if served.categories:
+        entry["categories"] = list(served.categories)
+    return [entry, *(_subresource_entry(served, part) for part in served.subresources)]
+
+
+def _subresource_entry(served: ServedResource, part: Subresource) -> Document:
+    resource = served.resource
+    return {
+        "name": f"{resource.name}/{part.name}",
+        "singularName": "",
+        "namespaced": resource.namespaced,
+        **({"group": part.group, "version": part.version} if part.version else {}),
+        "kind": part.kind or resource.kind,
+        "verbs": list(part.verbs),
+    }
 
 
 def _group(group: str, versions: list[str]) -> Document:

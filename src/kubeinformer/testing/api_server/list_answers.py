@@ -9,7 +9,6 @@ from kubeinformer.testing.api_server.continue_tokens import (
     decode_continue_token,
 )
 from kubeinformer.testing.api_server.list_options import ListOptions
-from kubeinformer.testing.api_server.object_documents import encode_list
 from kubeinformer.testing.api_server.object_selection import ObjectSelection
 from kubeinformer.testing.api_server.object_storage import Compacted, ObjectStorage
 from kubeinformer.testing.api_server.refusals import (
@@ -18,11 +17,16 @@ from kubeinformer.testing.api_server.refusals import (
     expired_list,
     too_large_resource_version,
 )
+from kubeinformer.testing.api_server.representations import Representation
 from kubeinformer.testing.api_server.served_resources import ServedResource
 
 
 def answer_list(
-    storage: ObjectStorage, served: ServedResource, selection: ObjectSelection, options: ListOptions
+    storage: ObjectStorage,
+    served: ServedResource,
+    selection: ObjectSelection,
+    form: Representation,
+    options: ListOptions,
 ) -> bytes:
     """Return the JSON of a list. Call with the server's lock held.
 
@@ -43,7 +47,7 @@ def answer_list(
     page = snapshot.page(selection.prefix, token.start if token else "", limit, selection)
     next_token = ContinueToken(version, page.next_start).encode() if page.next_start else ""
     remaining = page.remaining if next_token and not selection.by_selectors else None
-    return encode_list(served, [stored.item for stored in page.items], version, next_token, remaining)
+    return form.listed(page.items, version, next_token, remaining)
 
 
 def _token(options: ListOptions) -> ContinueToken | None:

@@ -10,10 +10,11 @@ from typing import Any
 from kubeinformer.testing.api_server.object_documents import Document, copied
 from kubeinformer.testing.api_server.object_selection import parse_selection
 from kubeinformer.testing.api_server.object_storage import ObjectStorage, StoredObject
+from kubeinformer.testing.api_server.patch_types import patching
 from kubeinformer.testing.api_server.refusals import Refusal
 from kubeinformer.testing.api_server.registry import Registry
-from kubeinformer.testing.api_server.resource_verbs import patching
-from kubeinformer.testing.api_server.served_resources import ResourceTable, ServedResource
+from kubeinformer.testing.api_server.resource_table import ResourceTable
+from kubeinformer.testing.api_server.served_resources import ServedResource
 
 _PATCH_TYPES = {
     "merge": "application/merge-patch+json",

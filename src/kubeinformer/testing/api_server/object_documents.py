@@ -86,9 +86,9 @@ def encode_whole(served: ServedResource, item: bytes) -> bytes:
     return _opening(served) + item[1:] if served.typed else item
 
 
-def encode_event(served: ServedResource, event_type: str, item: bytes) -> bytes:
+def encode_event(event_type: str, whole: bytes) -> bytes:
     """Return a line of a watch."""
-    return b'{"type":"%b","object":%b}\n' % (event_type.encode(), encode_whole(served, item))
+    return b'{"type":"%b","object":%b}\n' % (event_type.encode(), whole)
 
 
 def encode_list(
@@ -105,15 +105,6 @@ def encode_list(
         return b'%b,"items":[%b]}' % (head[:-1], b",".join(items))
     tail = encode({"kind": kind, "metadata": {"continue": "", **metadata}}, sort=True)
     return b'{"apiVersion":%b,"items":[%b],%b' % (encode(api_version), b",".join(items), tail[1:])
-
-
-def encode_bookmark(served: ServedResource, version: int, *, ends_initial_events: bool = False) -> bytes:
-    """Return a bookmark line; with the annotation of KEP-3157 it ends the initial events of a streaming list."""
-    metadata: dict[str, Any] = {"resourceVersion": str(version)}
-    if ends_initial_events:
-        metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
-    item = encode_item(served, canonical(served, {"metadata": metadata}))
-    return encode_event(served, "BOOKMARK", item)
 
 
 def _opening(served: ServedResource) -> bytes:

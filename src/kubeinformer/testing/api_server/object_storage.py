@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from kubeinformer.testing.api_server.object_documents import (
-    Document,
-    canonical,
-    encode_event,
-    encode_item,
-    encode_whole,
-)
+from kubeinformer.testing.api_server.conversions import in_version
+from kubeinformer.testing.api_server.object_documents import Document, canonical, encode_item
 from kubeinformer.testing.api_server.served_resources import ServedResource
 from kubeinformer.testing.api_server.snapshots import Snapshot
 
@@ -60,14 +56,28 @@ class StoredObject:
         """Its labels, empty where it has none."""
         return self.document["metadata"].get("labels") or {}
 
-    @property
-    def whole(self) -> bytes:
-        """Its JSON as it stands on its own."""
-        return encode_whole(self.served, self.item)
+    def as_served(self, served: ServedResource) -> StoredObject:
+        """Return the same state as another version of its resource shows it."""
+        if self.served.resource.api_version == served.resource.api_version:
+            return self
+        return _stored(served, self.key, self.version, in_version(self.document, served))
 
     def at_version(self, version: int) -> StoredObject:
         """Return the same state under another resourceVersion, as the event of a deletion carries it."""
         return _stored(self.served, self.key, version, self.document)
+
+
+class EventForm(Protocol):
+    """How an object is shown in a line of a watch.
+
+    Attributes:
+        key: Equal for equal forms; "" for one whose lines are not to be kept.
+    """
+
+    key: str
+
+    def event(self, event_type: str, stored: StoredObject) -> bytes:
+        """Return the line."""
 
 
 @dataclass(slots=True)
@@ -83,30 +93,31 @@ class Change:
     version: int
     before: StoredObject | None
     after: StoredObject | None
-    _lines: dict[str, bytes] = field(default_factory=dict, repr=False)
+    _lines: dict[tuple[str, str], bytes] = field(default_factory=dict, repr=False)
 
-    def line(self, selects: Callable[[StoredObject], bool]) -> bytes:
+    def line(self, selects: Callable[[StoredObject], bool], form: EventForm) -> bytes:
         """Return the watch line of this change for a watch of the objects that `selects` takes; b"" for none.
 
-        An object that comes to be selected is ADDED, one that no longer is DELETED. Each form is encoded once.
+        An object that comes to be selected is ADDED, one that no longer is DELETED, in its last selected state under
+        the version of this change. Each form is encoded once.
         """
         was = self.before is not None and selects(self.before)
         now = self.after is not None and selects(self.after)
         if not (was or now):
             return b""
-        return self._line(("MODIFIED" if was else "ADDED") if now else "DELETED")
-
-    def _line(self, event_type: str) -> bytes:
-        line = self._lines.get(event_type)
+        event_type = ("MODIFIED" if was else "ADDED") if now else "DELETED"
+        line = self._lines.get((event_type, form.key))
         if line is None:
-            shown = (
-                self.before.at_version(self.version)
-                if event_type == "DELETED" and self.before
-                else self.after
-            )
-            assert shown is not None
-            line = self._lines[event_type] = encode_event(shown.served, event_type, shown.item)
+            line = form.event(event_type, self._shown(event_type))
+            if form.key:
+                self._lines[event_type, form.key] = line
         return line
+
+    def _shown(self, event_type: str) -> StoredObject:
+        if event_type == "DELETED" and self.before is not None:
+            return self.before.at_version(self.version)
+        assert self.after is not None
+        return self.after
 
 
 @dataclass(slots=True)
@@ -126,24 +137,39 @@ class ObjectStorage:
 
     Args:
         history_limit: The number of changes kept for each resource; older versions are compacted.
-        on_change: Called after each write with its resource.
+        on_change: Called after each write with the name of its collection.
     """
 
     def __init__(
-        self, history_limit: int = 10_000, on_change: Callable[[ServedResource], object] = lambda _: None
+        self, history_limit: int = 10_000, on_change: Callable[[str], object] = lambda _: None
     ) -> None:
         self._history_limit = history_limit
         self._on_change = on_change
-        self._collections: dict[ServedResource, _Collection] = {}
-        self._snapshots: OrderedDict[tuple[ServedResource, int], Snapshot[StoredObject]] = OrderedDict()
+        self._collections: dict[str, _Collection] = {}
+        self._snapshots: OrderedDict[tuple[str, int], Snapshot[StoredObject]] = OrderedDict()
         self._version = 1
         self._compacted = 0
         self._watchable_from = 0
+        self._recording = True
 
     @property
     def version(self) -> int:
         """The version of the last write."""
         return self._version
+
+    @contextmanager
+    def recording(self, recording: bool) -> Iterator[None]:
+        """Let writes return what they would have made, without making it, for the length of a block."""
+        before, self._recording = self._recording, recording
+        try:
+            yield
+        finally:
+            self._recording = before
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether writes are made."""
+        return self._recording
 
     def get(self, served: ServedResource, key: str) -> StoredObject | None:
         """Return the object as it is now."""
@@ -158,17 +184,21 @@ class ObjectStorage:
         """Write an object, new or not, under the next version."""
         collection = self._collection(served)
         after = _stored(served, key, self._version + 1, document)
+        if not self._recording:
+            return after
         self._record(collection, collection.objects.get(key), after)
         collection.objects[key] = after
-        self._on_change(served)
+        self._on_change(served.collection)
         return after
 
     def remove(self, served: ServedResource, key: str) -> StoredObject:
         """Delete an object that exists, under the next version, and return its last state under that version."""
         collection = self._collection(served)
+        if not self._recording:
+            return collection.objects[key].at_version(self._version + 1)
         before = collection.objects.pop(key)
         self._record(collection, before, None)
-        self._on_change(served)
+        self._on_change(served.collection)
         return before.at_version(self._version)
 
     def snapshot(self, served: ServedResource, version: int | None = None) -> Snapshot[StoredObject]:
@@ -184,9 +214,9 @@ class ObjectStorage:
             raise Compacted(oldest)
         undone = collection.changes[collection.changes_after(version) :]
         last = undone[0].version - 1 if undone else self._last_change(collection)
-        snapshot = self._snapshots.get((served, last))
+        snapshot = self._snapshots.get((served.collection, last))
         if snapshot is None:
-            snapshot = self._snapshots[served, last] = _undo(collection.objects, undone)
+            snapshot = self._snapshots[served.collection, last] = _undo(collection.objects, undone)
             if len(self._snapshots) > _SNAPSHOTS_KEPT:
                 self._snapshots.popitem(last=False)
         return snapshot
@@ -216,7 +246,7 @@ class ObjectStorage:
         self._watchable_from = self._version
 
     def _collection(self, served: ServedResource) -> _Collection:
-        return self._collections.setdefault(served, _Collection())
+        return self._collections.setdefault(served.collection, _Collection())
 
     def _last_change(self, collection: _Collection) -> int:
         return (

@@ -144,6 +144,7 @@ def invalid(served: ServedResource, name: str, causes: Sequence[Cause]) -> Refus
         kind, details = served.resource.kind, {"kind": served.resource.kind}
         if served.resource.group:
             details = {"group": served.resource.group, **details}
+            kind = f"{kind}.{served.resource.group}"
     else:
         kind, details = served.resource.group_resource, served.details
     return _invalid(f'{kind} "{name}"', {"name": name} if name else {}, details, causes)
@@ -159,6 +160,42 @@ def unprocessable_patch() -> Refusal:
     """422: a patch that does not fit the object."""
     message = "the server rejected our request due to an error in our request"
     return Refusal(422, "Invalid", message, {})
+
+
+def forbidden(served: ServedResource, name: str, cause: str) -> Refusal:
+    """403: somebody may not, or nobody may."""
+    named = f'{served.resource.group_resource} "{name}"' if name else served.resource.group_resource
+    details = {"name": name, **served.details} if name else served.details
+    return Refusal(403, "Forbidden", f"{named} is forbidden: {cause}", details)
+
+
+def forbidden_request(
+    served: ServedResource, user: str, verb: str, subresource: str, namespace: str | None, name: str
+) -> Refusal:
+    """403: a user lacks the right to do something."""
+    resource = served.resource
+    wanted = f"{resource.name}/{subresource}" if subresource else resource.name
+    where = f' in the namespace "{namespace}"' if namespace else " at the cluster scope"
+    return forbidden(
+        served,
+        name,
+        f'User "{user}" cannot {verb} resource "{wanted}" in API group "{resource.group}"{where}',
+    )
+
+
+def unauthorized() -> Refusal:
+    """401: nobody knows who asks."""
+    return Refusal(401, "Unauthorized", "Unauthorized")
+
+
+def not_acceptable(message: str) -> Refusal:
+    """406: there is no such form of the answer."""
+    return Refusal(406, "NotAcceptable", message)
+
+
+def not_emulated(what: str) -> Refusal:
+    """501: a real server can do it, this one cannot."""
+    return Refusal(501, "", f"{what} is not emulated by this server")
 
 
 def namespace_terminating(served: ServedResource, name: str, namespace: str) -> Refusal:

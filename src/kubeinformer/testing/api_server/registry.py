@@ -8,6 +8,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kubeinformer.testing.api_server.custom_resource_rules import COLLECTION as CUSTOM_RESOURCE_DEFINITIONS
+from kubeinformer.testing.api_server.custom_resource_rules import CustomResourceRules
+from kubeinformer.testing.api_server.kind_rules import KindRules
+from kubeinformer.testing.api_server.namespace_rules import COLLECTION as NAMESPACES
+from kubeinformer.testing.api_server.namespace_rules import INITIAL_NAMESPACES, NamespaceRules
 from kubeinformer.testing.api_server.object_documents import Document, canonical, encode_item
 from kubeinformer.testing.api_server.object_storage import ObjectStorage, StoredObject
 from kubeinformer.testing.api_server.object_validation import (
@@ -23,21 +28,20 @@ from kubeinformer.testing.api_server.refusals import (
     conflict,
     internal_error,
     invalid,
-    namespace_terminating,
     not_found,
 )
-from kubeinformer.testing.api_server.served_resources import NAMESPACES, ResourceTable, ServedResource
+from kubeinformer.testing.api_server.resource_table import ResourceTable
+from kubeinformer.testing.api_server.served_resources import ServedResource
+from kubeinformer.testing.api_server.written_parts import content, with_initial_status, written_part
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _OWN_BY_SERVER = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
-_INITIAL_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
 class Registry:
     """Writes as the REST layer of an API server does them.
 
-    Simpler than a real server: no defaults are filled in, no managedFields kept, pods end without a grace period,
-    and a namespace is deleted with all its contents at once, whatever finalizers they have.
+    Simpler than a real server: no defaults are filled in, and pods end without a grace period.
     Every method raises a Refusal where a real server says no. Call with the server's lock held.
     """
 
@@ -47,16 +51,21 @@ class Registry:
         self._storage = storage
         self._table = table
         self._wall_time = wall_time
-        self._namespaces = table.at("", "v1", "namespaces") or NAMESPACES
-        for name in _INITIAL_NAMESPACES:
-            self.create(self._namespaces, None, {"metadata": {"name": name}})
+        self._namespaces = NamespaceRules(storage, table)
+        self._custom_resources = CustomResourceRules(storage, table, wall_time)
+        self._rules: Mapping[str, KindRules] = {
+            NAMESPACES: self._namespaces,
+            CUSTOM_RESOURCE_DEFINITIONS: self._custom_resources,
+        }
+        for name in INITIAL_NAMESPACES:
+            self.create(table.find(NAMESPACES), None, {"metadata": {"name": name}})
 
     def get(self, served: ServedResource, namespace: str | None, name: str) -> StoredObject:
         """Return an object (404)."""
         found = self._storage.get(served, served.key(namespace, name))
         if found is None:
             raise not_found(served, name)
-        return found
+        return found.as_served(served)
 
     def create(
         self, served: ServedResource, namespace: str | None, body: Any, *, keep_status: bool = False
@@ -76,13 +85,19 @@ class Registry:
             raise internal_error("resourceVersion should not be set on objects to be created")
         name = metadata.get("name") or self._generated_name(metadata.get("generateName"))
         check_name(served, name)
-        self._check_namespace_takes(served, namespace, name)
+        self._namespaces.check_takes(served, namespace, name)
+        self._custom_resources.check_takes(served, name)
         if self._storage.get(served, served.key(namespace, name)) is not None:
             raise already_exists(served, name)
         if not keep_status:
-            document = _with_initial_status(served, document)
-        document = self._with_system_fields(served, document, namespace, name)
-        return self._storage.put(served, served.key(namespace, name), canonical(served, document))
+            document = with_initial_status(served, document)
+        document = {**document, "metadata": {**document["metadata"], "name": name}}
+        if rules := self._rules.get(served.collection):
+            document = rules.admit(served, document, new=True)
+        document = canonical(served, self._with_system_fields(served, document, namespace))
+        if not served.stored:
+            return StoredObject(served, "", 0, document, encode_item(served, document))
+        return self._put(served, served.key(namespace, name), document)
 
     def update(
         self,
@@ -109,7 +124,9 @@ class Registry:
         check_namespace(document, namespace)
         current = self.get(served, namespace, name)
         metadata = document["metadata"]
-        _check_version(current, metadata.get("resourceVersion"), required=not (served.typed or write_all))
+        _check_version(
+            current, metadata.get("resourceVersion"), required=served.needs_version and not write_all
+        )
         if metadata.get("uid") not in {None, "", current.document["metadata"]["uid"]}:
             raise conflict(served, name, _uid_fault(current, metadata["uid"]))
         return self._replace(current, document, subresource, write_all=write_all)
@@ -150,72 +167,77 @@ class Registry:
         """
         current = self.get(served, namespace, name)
         _check_preconditions(current, preconditions or {})
-        if served is self._namespaces:
-            current = self._end_namespace(current)
-        metadata = current.document["metadata"]
-        if not metadata.get("finalizers"):
-            return self._storage.remove(served, current.key), True
+        if rules := self._rules.get(served.collection):
+            return self._end(current, rules)
+        if not current.document["metadata"].get("finalizers"):
+            return self._remove(current), True
         return self._marked_for_deletion(current), False
 
-    def _end_namespace(self, current: StoredObject) -> StoredObject:
-        name = current.document["metadata"]["name"]
-        terminating = self._marked_for_deletion(current, {"status": {"phase": "Terminating"}})
-        for served in self._table:
-            if served.resource.namespaced:
-                for stored in self._storage.snapshot(served).page(served.prefix(name)).items:
-                    self._storage.remove(served, stored.key)
-        return terminating
+    def _end(self, current: StoredObject, rules: KindRules) -> tuple[StoredObject, bool]:
+        """Delete an object that has something to do before it goes."""
+        rules.check_deletion(current)
+        if "deletionTimestamp" not in current.document["metadata"]:
+            document = rules.marked(current)
+            metadata = {**document["metadata"], "deletionTimestamp": self._timestamp()}
+            current = self._storage.put(current.served, current.key, {**document, "metadata": metadata})
+        if self._storage.is_recording:
+            rules.end(current, self.delete)
+        return current, self._storage.get(current.served, current.key) is None
 
-    def _marked_for_deletion(
-        self, current: StoredObject, changed: Mapping[str, Any] | None = None
-    ) -> StoredObject:
+    def _marked_for_deletion(self, current: StoredObject) -> StoredObject:
         metadata = current.document["metadata"]
         if "deletionTimestamp" in metadata:
             return current
         marks = {"deletionTimestamp": self._timestamp(), "deletionGracePeriodSeconds": 0}
         if "generation" in metadata:
             marks["generation"] = metadata["generation"] + 1
-        document = {**current.document, **(changed or {}), "metadata": {**metadata, **marks}}
+        document = {**current.document, "metadata": {**metadata, **marks}}
         return self._storage.put(current.served, current.key, document)
+
+    def _put(self, served: ServedResource, key: str, document: Document) -> StoredObject:
+        stored = self._storage.put(served, key, document)
+        if self._storage.is_recording and (rules := self._rules.get(served.collection)):
+            rules.written(stored)
+        return stored
+
+    def _remove(self, current: StoredObject) -> StoredObject:
+        removed = self._storage.remove(current.served, current.key)
+        if self._storage.is_recording:
+            for rules in self._rules.values():
+                rules.released(removed)
+        return removed
 
     def _replace(
         self, current: StoredObject, wanted: Document, subresource: str, *, write_all: bool
     ) -> StoredObject:
         served = current.served
         if not write_all:
-            wanted = _respecting_status(current, wanted, subresource)
+            wanted = written_part(current, wanted, subresource)
         check_finalizers(served, current.document, wanted)
-        wanted = canonical(served, _with_identity(current, wanted))
+        rules = self._rules.get(served.collection)
+        wanted = _with_identity(current, wanted)
+        wanted = canonical(served, rules.admit(served, wanted, new=False) if rules else wanted)
         if wanted == current.document:
             return current
         metadata = wanted["metadata"]
-        if metadata.get("deletionTimestamp") and not metadata.get("finalizers"):
-            self._storage.remove(served, current.key)
+        held = metadata.get("finalizers") or (rules is not None and rules.holds(wanted))
+        if metadata.get("deletionTimestamp") and not held:
+            self._remove(current)
             return StoredObject(served, current.key, current.version, wanted, encode_item(served, wanted))
-        if served.has_generation and _content(wanted) != _content(current.document):
+        if served.has_generation and content(wanted) != content(current.document):
             metadata["generation"] = current.document["metadata"].get("generation", 0) + 1
-        return self._storage.put(served, current.key, wanted)
-
-    def _check_namespace_takes(self, served: ServedResource, namespace: str | None, name: str) -> None:
-        if not served.resource.namespaced:
-            return
-        found = self.get(self._namespaces, None, namespace or "")
-        if "deletionTimestamp" in found.document["metadata"]:
-            raise namespace_terminating(served, name, namespace or "")
+        return self._put(served, current.key, wanted)
 
     def _with_system_fields(
-        self, served: ServedResource, document: Document, namespace: str | None, name: str
+        self, served: ServedResource, document: Document, namespace: str | None
     ) -> Document:
         metadata = {key: value for key, value in document["metadata"].items() if key not in _OWN_BY_SERVER}
-        metadata |= {"name": name, "uid": str(uuid.uuid4()), "creationTimestamp": self._timestamp()}
+        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._timestamp()}
         if served.resource.namespaced:
             metadata["namespace"] = namespace
         if served.has_generation:
             metadata["generation"] = 1
-        if served is not self._namespaces:
-            return {**document, "metadata": metadata}
-        metadata["labels"] = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": name}
-        return {"spec": {"finalizers": ["kubernetes"]}, **document, "metadata": metadata}
+        return {**document, "metadata": metadata}
 
     def _generated_name(self, prefix: str | None) -> str:
         if not prefix:
@@ -226,38 +248,11 @@ class Registry:
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._wall_time()))
 
 
-def _with_initial_status(served: ServedResource, document: Document) -> Document:
-    if not served.status_subresource or served.initial_status is None:
-        return document
-    rest = {name: value for name, value in document.items() if name != "status"}
-    return {**rest, "status": dict(served.initial_status)} if served.initial_status else rest
-
-
-def _respecting_status(current: StoredObject, wanted: Document, subresource: str) -> Document:
-    """Return what a write may change: all but the status, or with the subresource the status.
-
-    Built-in kinds let a status write change labels and annotations too, custom resources do not.
-    """
-    if not current.served.status_subresource:
-        return wanted
-    source, target = (wanted, current.document) if subresource else (current.document, wanted)
-    document = {name: value for name, value in target.items() if name != "status"}
-    if "status" in source:
-        document["status"] = source["status"]
-    if subresource and current.served.typed:
-        document["metadata"] = wanted["metadata"]
-    return document
-
-
 def _with_identity(current: StoredObject, wanted: Document) -> Document:
     known = current.document["metadata"]
     kept = {name: known[name] for name in (*_OWN_BY_SERVER, "name", "namespace") if name in known}
     changed = {name: value for name, value in wanted["metadata"].items() if name not in _OWN_BY_SERVER}
     return {**wanted, "metadata": {**changed, **kept, "resourceVersion": str(current.version)}}
-
-
-def _content(document: Document) -> Document:
-    return {name: value for name, value in document.items() if name not in {"metadata", "status"}}
 
 
 def _check_version(current: StoredObject, given: str | None, *, required: bool) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from kubeinformer.testing.api_server.refusals import method_not_allowed, no_such_path
-from kubeinformer.testing.api_server.served_resources import ResourceTable, ServedResource
+from kubeinformer.testing.api_server.resource_table import ResourceTable
+from kubeinformer.testing.api_server.served_resources import ServedResource
 
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-_STATUS_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch"}
+_SUBRESOURCE_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create", "DELETE": "delete"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class RequestInfo:
         served: The resource.
         namespace: None for all namespaces, or a resource without them.
         name: None for the collection.
-        subresource: `status` or "".
+        subresource: Such as `status`, or "".
     """
 
     verb: str
@@ -55,7 +56,7 @@ def parse_request(table: ResourceTable, method: str, raw_path: str, *, watch: bo
     verb = _verb(served, method, namespace, name, subresource)
     if verb == "list" and watch:
         verb = "watch"
-    if verb not in served.resource.verbs:
+    if subresource is None and verb not in served.resource.verbs:
         raise method_not_allowed()
     return RequestInfo(verb, served, namespace, name, subresource or "")
 
@@ -83,11 +84,8 @@ def _verb(
     served: ServedResource, method: str, namespace: str | None, name: str | None, subresource: str | None
 ) -> str:
     if subresource is not None:
-        if subresource != "status" or not served.status_subresource:
-            raise no_such_path()
-        verbs = _STATUS_VERBS
-    else:
-        verbs = _COLLECTION_VERBS if name is None else _OBJECT_VERBS
+        return _subresource_verb(served, method, namespace, subresource)
+    verbs = _COLLECTION_VERBS if name is None else _OBJECT_VERBS
     verb = verbs.get(method)
     needs_namespace = served.resource.namespaced and (
         name is not None or verb in {"create", "deletecollection"}
@@ -95,5 +93,15 @@ def _verb(
     if namespace is None and needs_namespace:
         raise no_such_path() if name is not None else method_not_allowed()
     if verb is None:
+        raise method_not_allowed()
+    return verb
+
+
+def _subresource_verb(served: ServedResource, method: str, namespace: str | None, subresource: str) -> str:
+    found = served.subresource(subresource)
+    if found is None or (namespace is None and served.resource.namespaced):
+        raise no_such_path()
+    verb = _SUBRESOURCE_VERBS.get(method)
+    if verb is None or verb not in found.verbs:
         raise method_not_allowed()
     return verb

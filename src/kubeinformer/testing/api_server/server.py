@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from kubeinformer.resources import Resource
+from kubeinformer.testing.api_server.access_control import AccessControl
+from kubeinformer.testing.api_server.built_in_resources import built_in_resources
 from kubeinformer.testing.api_server.discovery_documents import version_document
 from kubeinformer.testing.api_server.faults import (
     Action,
@@ -29,7 +32,9 @@ from kubeinformer.testing.api_server.object_documents import encode
 from kubeinformer.testing.api_server.object_storage import ObjectStorage
 from kubeinformer.testing.api_server.registry import Registry
 from kubeinformer.testing.api_server.request_log import RequestLog, RequestRecord
-from kubeinformer.testing.api_server.served_resources import ResourceTable, ServedResource
+from kubeinformer.testing.api_server.resource_table import ResourceTable
+from kubeinformer.testing.api_server.served_resources import ServedResource
+from kubeinformer.testing.api_server.server_information import ServerInformation
 from kubeinformer.testing.api_server.server_thread import ServerThread
 from kubeinformer.testing.api_server.watch_streams import RunningWatch, WatchHub
 
@@ -68,7 +73,9 @@ class APIServer(ObjectAccess):
     ) -> None:
         lock = threading.RLock()
         self._hub = WatchHub(lock)
-        table = ResourceTable(resources)
+        table = ResourceTable((*built_in_resources(), *resources))
+        self._information = ServerInformation(table, version)
+        self._access = AccessControl()
         storage = ObjectStorage(history_limit, on_change=self._hub.notify)
         registry = Registry(storage, table)
         super().__init__(table, storage, registry, lock)
@@ -76,6 +83,8 @@ class APIServer(ObjectAccess):
         self._faults = Faults()
         self._handlers = HttpHandlers(
             table,
+            self._information,
+            self._access,
             storage,
             registry,
             lock=lock,
@@ -83,6 +92,7 @@ class APIServer(ObjectAccess):
             faults=self._faults,
             log=self.requests,
             bookmark_interval=bookmark_interval,
+            wall_time=time.time,
         )
         self.version = version
         self._server = ServerThread(self._handlers.handle, on_loop=self._hub.attach)
@@ -142,12 +152,12 @@ class APIServer(ObjectAccess):
     @property
     def version(self) -> str:
         """What /version says, such as `v1.37.2`; may be set at any time."""
-        return self._handlers.version
+        return self._information.version
 
     @version.setter
     def version(self, version: str) -> None:
         version_document(version)
-        self._handlers.version = version
+        self._information.version = version
 
     @property
     def watches(self) -> list[RequestRecord]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Awaitable, Callable
@@ -26,6 +27,7 @@ class ServerThread:
     Args:
         handler: Answers the requests, on the thread's loop.
         on_loop: Called with the loop when it runs, and with None when it is about to end.
+        tls: Makes connections encrypted; None for plain HTTP.
     """
 
     def __init__(
@@ -33,9 +35,11 @@ class ServerThread:
         handler: Handler,
         *,
         on_loop: Callable[[asyncio.AbstractEventLoop | None], object],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._handler = handler
         self._on_loop = on_loop
+        self._tls = tls
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: socket.socket | None = None
@@ -114,7 +118,7 @@ class ServerThread:
         if self._listener is None:
             assert self._socket is not None, "bound by start or by stop_listening"
             self._listener = await asyncio.get_running_loop().create_server(
-                self._web_server, sock=self._socket
+                self._web_server, sock=self._socket, ssl=self._tls
             )
 
     def _close_listener(self, *, reserve: bool = True) -> None:
@@ -133,6 +137,16 @@ class ServerThread:
             if connection.transport is not None:
                 abort(connection.transport, reset=reset)
         return len(connections)
+
+
+def certificate_subject(transport: asyncio.BaseTransport) -> tuple[str, tuple[str, ...]] | None:
+    """Return the common name and the organisations in a client's certificate, None where it has shown none."""
+    certificate = transport.get_extra_info("peercert")
+    if not certificate:
+        return None
+    subject = [pair for part in certificate["subject"] for pair in part]
+    names = [value for name, value in subject if name == "commonName"]
+    return names[0] if names else "", tuple(value for name, value in subject if name == "organizationName")
 
 
 def abort(transport: asyncio.BaseTransport, *, reset: bool) -> None:

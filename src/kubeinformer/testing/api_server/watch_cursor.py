@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from kubeinformer.testing.api_server.list_options import ListOptions
-from kubeinformer.testing.api_server.object_documents import encode, encode_bookmark, encode_event
+from kubeinformer.testing.api_server.object_documents import encode
 from kubeinformer.testing.api_server.object_selection import ObjectSelection
 from kubeinformer.testing.api_server.object_storage import Compacted, ObjectStorage
 from kubeinformer.testing.api_server.refusals import expired_watch, too_large_resource_version
+from kubeinformer.testing.api_server.representations import Representation
 from kubeinformer.testing.api_server.served_resources import ServedResource
 
 _BATCH = 256
@@ -19,6 +20,7 @@ class WatchCursor:
         storage: Where the changes are.
         served: The resource watched.
         selection: The objects watched.
+        form: How they are shown.
         options: What the watch asks for.
 
     Attributes:
@@ -29,11 +31,17 @@ class WatchCursor:
     """
 
     def __init__(
-        self, storage: ObjectStorage, served: ServedResource, selection: ObjectSelection, options: ListOptions
+        self,
+        storage: ObjectStorage,
+        served: ServedResource,
+        selection: ObjectSelection,
+        form: Representation,
+        options: ListOptions,
     ) -> None:
         self._storage = storage
         self._served = served
         self._selection = selection
+        self._form = form
         self._bookmarks = options.bookmarks and served.resource.name != "events"
         self._initial: list[bytes] = []
         self._version = options.version
@@ -46,9 +54,9 @@ class WatchCursor:
     def _take_all(self, *, ends_with_bookmark: bool) -> None:
         self._version = self._storage.version
         page = self._storage.snapshot(self._served).page(self._selection.prefix, selects=self._selection)
-        self._initial = [encode_event(self._served, "ADDED", stored.item) for stored in page.items]
+        self._initial = [self._form.event("ADDED", stored) for stored in page.items]
         if ends_with_bookmark:
-            self._initial.append(encode_bookmark(self._served, self._version, ends_initial_events=True))
+            self._initial.append(self._form.bookmark(self._version, ends_initial_events=True))
 
     def next_lines(self) -> bytes:
         """Return some more lines; b"" when the watch is up to date or finished."""
@@ -72,7 +80,7 @@ class WatchCursor:
         if not self._bookmarks or self.finished or self._version > self._storage.version:
             return b""
         self._version = self._storage.version
-        return encode_bookmark(self._served, self._version)
+        return self._form.bookmark(self._version)
 
     def _read_changes(self, lines: list[bytes]) -> bool:
         try:
@@ -82,7 +90,7 @@ class WatchCursor:
             status = expired_watch(self._version, error.oldest).document()
             lines.append(b'{"type":"ERROR","object":%b}\n' % encode(status))
             return True
-        lines.extend(line for change in changes if (line := change.line(self._selection)))
+        lines.extend(line for change in changes if (line := change.line(self._selection, self._form)))
         if changes:
             self._version = changes[-1].version
         return bool(changes)

@@ -123,7 +123,7 @@ class WatchHub:
         self._lock = lock
         self._opened = threading.Condition(lock)
         self._watches: list[RunningWatch] = []
-        self._changed: set[ServedResource] = set()
+        self._changed: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def attach(self, loop: asyncio.AbstractEventLoop | None) -> None:
@@ -132,18 +132,18 @@ class WatchHub:
             self._loop = loop
             self._changed.clear()
 
-    def notify(self, served: ServedResource) -> None:
-        """Tell the watches of a resource that something was written. One wake-up a burst, not one a write."""
+    def notify(self, collection: str) -> None:
+        """Tell the watches of a collection that something was written. One wake-up a burst, not one a write."""
         with self._lock:
             if self._loop is not None and not self._changed:
                 self._loop.call_soon_threadsafe(self._ring_changed)
-            self._changed.add(served)
+            self._changed.add(collection)
 
     def _ring_changed(self) -> None:
         with self._lock:
             changed, self._changed = self._changed, set()
         for watch in self._watches:
-            if watch.served in changed:
+            if watch.served.collection in changed:
                 watch.ring()
 
     def add(self, watch: RunningWatch) -> None:
