@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from kubeinformer.resources import Resource
-from kubeinformer.testing.api_server.access_control import AccessControl
 from kubeinformer.testing.api_server.built_in_resources import built_in_resources
 from kubeinformer.testing.api_server.discovery_documents import version_document
 from kubeinformer.testing.api_server.faults import (
@@ -34,30 +30,31 @@ from kubeinformer.testing.api_server.registry import Registry
 from kubeinformer.testing.api_server.request_log import RequestLog, RequestRecord
 from kubeinformer.testing.api_server.resource_table import ResourceTable
 from kubeinformer.testing.api_server.served_resources import ServedResource
+from kubeinformer.testing.api_server.server_access import ServerAccess
 from kubeinformer.testing.api_server.server_information import ServerInformation
 from kubeinformer.testing.api_server.server_thread import ServerThread
 from kubeinformer.testing.api_server.watch_streams import RunningWatch, WatchHub
 
-if TYPE_CHECKING:
-    from kubeinformer.client.config import Config
 
-
-class APIServer(ObjectAccess):
-    """Nodes, Pods, ConfigMaps and Namespaces, and what else it is given, on 127.0.0.1; ready in milliseconds.
+class APIServer(ObjectAccess, ServerAccess):
+    """Everything that kube-apiserver has, and what else it is given, on 127.0.0.1; ready in milliseconds.
 
         with APIServer() as server:
             server.create("configmaps", {"metadata": {"name": "settings"}, "data": {"color": "blue"}})
             factory = SharedInformerFactory(server.config)
 
     It behaves as kube-apiserver 1.37 does in what informers and controllers see: discovery, lists with their versions
-    and pages, watches, conflicts, finalizers, Status objects. It has no TLS, no credentials, no admission, no defaults.
-    Any thread may call any method.
+    and pages, watches, conflicts, finalizers, namespaces and CRDs that come and go, Status objects. It fills in no
+    defaults and checks no schemas; docs/not_emulated.md has the list. Any thread may call any method.
 
     Args:
         resources: More resources; a plain Resource follows the rules of custom resources.
         history_limit: The number of changes kept for each resource. Lists and watches from before get 410 Expired.
         bookmark_interval: Seconds between the bookmarks of a watch.
         version: What /version says, such as `v1.37.2`.
+        tls: Whether it speaks HTTPS, and takes client certificates; needs `kubeinformer[testing]`.
+        anonymous: Whether requests without known credentials are answered, as a user's who may do everything. If
+            not, they get 401; `.config` and `.kubeconfig` have credentials in any case.
 
     Attributes:
         requests: All requests that came over HTTP.
@@ -70,15 +67,17 @@ class APIServer(ObjectAccess):
         history_limit: int = 10_000,
         bookmark_interval: float = 60.0,
         version: str = "v1.37.2",
+        tls: bool = False,
+        anonymous: bool = True,
     ) -> None:
         lock = threading.RLock()
         self._hub = WatchHub(lock)
         table = ResourceTable((*built_in_resources(), *resources))
         self._information = ServerInformation(table, version)
-        self._access = AccessControl()
         storage = ObjectStorage(history_limit, on_change=self._hub.notify)
         registry = Registry(storage, table)
-        super().__init__(table, storage, registry, lock)
+        ObjectAccess.__init__(self, table, storage, registry, lock)
+        ServerAccess.__init__(self, tls=tls, anonymous=anonymous)
         self.requests = RequestLog()
         self._faults = Faults()
         self._handlers = HttpHandlers(
@@ -95,8 +94,7 @@ class APIServer(ObjectAccess):
             wall_time=time.time,
         )
         self.version = version
-        self._server = ServerThread(self._handlers.handle, on_loop=self._hub.attach)
-        self._files: tempfile.TemporaryDirectory[str] | None = None
+        self._server = ServerThread(self._handlers.handle, on_loop=self._hub.attach, tls=self._server_tls())
 
     def start(self) -> None:
         """Serve on a free port; when this returns, connections are accepted.
@@ -109,9 +107,7 @@ class APIServer(ObjectAccess):
     def stop(self) -> None:
         """Cut all connections and end; the objects stay. Harmless when it does not run."""
         self._server.stop()
-        if self._files is not None:
-            self._files.cleanup()
-            self._files = None
+        self._remove_files()
 
     def __enter__(self) -> Self:
         self.start()
@@ -131,23 +127,7 @@ class APIServer(ObjectAccess):
         """
         if not self._server.running:
             raise RuntimeError("this server does not run: enter it with `with`, or start() it")
-        return f"http://127.0.0.1:{self._server.port}"
-
-    @property
-    def config(self) -> Config:
-        """The connection to it."""
-        from kubeinformer.client.config import Config
-
-        return Config(server=self.url)
-
-    @property
-    def kubeconfig(self) -> str:
-        """The path of a kubeconfig file that leads to it; the file goes when the server stops."""
-        if self._files is None:
-            self._files = tempfile.TemporaryDirectory(prefix="api-server-")
-        path = Path(self._files.name, "kubeconfig")
-        path.write_text(json.dumps(_kubeconfig(self.url)))
-        return str(path)
+        return f"{self._server.scheme}://127.0.0.1:{self._server.port}"
 
     @property
     def version(self) -> str:
@@ -279,15 +259,3 @@ class APIServer(ObjectAccess):
             for watch in self._hub.running():
                 watch.end()
             action()
-
-
-def _kubeconfig(url: str) -> dict[str, Any]:
-    name = "test"
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": name, "cluster": {"server": url}}],
-        "users": [{"name": name, "user": {}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-        "current-context": name,
-    }

@@ -47,6 +47,11 @@ class ServerThread:
         self.port = 0
 
     @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        return "http" if self._tls is None else "https"
+
+    @property
     def running(self) -> bool:
         """Whether it was started and not stopped."""
         return self._thread is not None
