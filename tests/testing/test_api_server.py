@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.testing.asking import MERGE, ask
 
 from kubeinformer.testing import APIServer
 
@@ -22,22 +20,6 @@ def server() -> Iterator[APIServer]:
         yield running
 
 
-def ask(
-    server: APIServer, method: str, path: str, body: object = None, kind: str = "application/json"
-) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
-    try:
-        text = None if body is None else json.dumps(body)
-        connection.request(method, path, text, {"Content-Type": kind})
-        answer = connection.getresponse()
-        raw = answer.read()
-        return answer.status, json.loads(raw) if raw.count(b"\n") <= 1 else [
-            json.loads(x) for x in raw.splitlines()
-        ]
-    finally:
-        connection.close()
-
-
 def make(server: APIServer, *names: str) -> None:
     for name in names:
         server.create("configmaps", {"metadata": {"name": name}}, namespace="default")
@@ -46,9 +28,9 @@ def make(server: APIServer, *names: str) -> None:
 def test_pages_are_one_snapshot(server: APIServer) -> None:
     """A token leads on through the list as it was, at one version, whatever is written meanwhile."""
     make(server, "a", "b", "c")
-    _, first = ask(server, "GET", f"{MAPS}?limit=2")
+    first = ask(server, "GET", f"{MAPS}?limit=2").body
     make(server, "d")
-    _, second = ask(server, "GET", f"{MAPS}?limit=2&continue={first['metadata']['continue']}")
+    second = ask(server, "GET", f"{MAPS}?limit=2&continue={first['metadata']['continue']}").body
     assert [item["metadata"]["name"] for item in first["items"] + second["items"]] == ["a", "b", "c"]
     assert first["metadata"]["resourceVersion"] == second["metadata"]["resourceVersion"]
     assert "continue" not in second["metadata"]
@@ -58,43 +40,43 @@ def test_pages_are_one_snapshot(server: APIServer) -> None:
 def test_versions_of_lists_follow_the_real_rules(server: APIServer) -> None:
     """Zero ignores the limit, a match needs a version, a future version is too large, an expired one is gone."""
     make(server, "a", "b")
-    assert len(ask(server, "GET", f"{MAPS}?limit=1&resourceVersion=0")[1]["items"]) == 2
-    assert ask(server, "GET", f"{MAPS}?resourceVersionMatch=NotOlderThan")[0] == 422
-    status, body = ask(server, "GET", f"{MAPS}?resourceVersion=999999&resourceVersionMatch=NotOlderThan")
+    assert len(ask(server, "GET", f"{MAPS}?limit=1&resourceVersion=0").body["items"]) == 2
+    assert ask(server, "GET", f"{MAPS}?resourceVersionMatch=NotOlderThan").status == 422
+    status, _, body = ask(server, "GET", f"{MAPS}?resourceVersion=999999&resourceVersionMatch=NotOlderThan")
     assert (status, body["details"]["causes"][0]["reason"]) == (504, "ResourceVersionTooLarge")
-    _, page = ask(server, "GET", f"{MAPS}?limit=1")
+    page = ask(server, "GET", f"{MAPS}?limit=1").body
     make(server, "c")
     server.expire_history()
-    status, body = ask(server, "GET", f"{MAPS}?limit=1&continue={page['metadata']['continue']}")
+    status, _, body = ask(server, "GET", f"{MAPS}?limit=1&continue={page['metadata']['continue']}")
     assert (status, body["reason"]) == (410, "Expired")
 
 
 def test_a_watch_tells_what_came_after_its_version(server: APIServer) -> None:
     """History, then what is live; the deletion carries its own version; an old version is gone, inside a 200."""
     make(server, "a")
-    version = ask(server, "GET", MAPS)[1]["metadata"]["resourceVersion"]
+    version = ask(server, "GET", MAPS).body["metadata"]["resourceVersion"]
     server.patch("configmaps", "a", {"data": {"x": "1"}}, namespace="default")
     server.delete("configmaps", "a", namespace="default")
-    status, events = ask(server, "GET", f"{MAPS}?watch=1&resourceVersion={version}&timeoutSeconds=1")
+    status, _, events = ask(server, "GET", f"{MAPS}?watch=1&resourceVersion={version}&timeoutSeconds=1")
     assert (status, [event["type"] for event in events]) == (200, ["MODIFIED", "DELETED"])
     first, last = (int(event["object"]["metadata"]["resourceVersion"]) for event in events)
     assert last > first > int(version)
     server.expire_history()
-    status, gone = ask(server, "GET", f"{MAPS}?watch=1&resourceVersion={version}&timeoutSeconds=1")
+    status, _, gone = ask(server, "GET", f"{MAPS}?watch=1&resourceVersion={version}&timeoutSeconds=1")
     assert (status, gone["type"], gone["object"]["code"]) == (200, "ERROR", 410)
 
 
 def test_writes_are_guarded(server: APIServer) -> None:
     """Twice the same name, a stale version, a missing namespace, a body that is none."""
     body = {"metadata": {"name": "a"}}
-    status, created = ask(server, "POST", MAPS, body)
+    status, _, created = ask(server, "POST", MAPS, body)
     assert (status, created["kind"], created["metadata"]["namespace"]) == (201, "ConfigMap", "default")
-    assert ask(server, "POST", MAPS, body)[0] == 409
-    ask(server, "PATCH", f"{MAPS}/a", {"data": {"x": "1"}}, "application/merge-patch+json")
-    assert ask(server, "PUT", f"{MAPS}/a", created)[0] == 409
-    assert ask(server, "POST", MAPS.replace("default", "nowhere"), body)[0] == 404
-    assert ask(server, "POST", MAPS, [])[0] == 400
-    assert ask(server, "GET", "/api/v1/unicorns")[0] == 404
+    assert ask(server, "POST", MAPS, body).status == 409
+    ask(server, "PATCH", f"{MAPS}/a", {"data": {"x": "1"}}, Content_Type=MERGE)
+    assert ask(server, "PUT", f"{MAPS}/a", created).status == 409
+    assert ask(server, "POST", MAPS.replace("default", "nowhere"), body).status == 404
+    assert ask(server, "POST", MAPS, []).status == 400
+    assert ask(server, "GET", "/api/v1/unicorns").status == 404
 
 
 def test_finalizers_hold_an_object(server: APIServer) -> None:
@@ -102,9 +84,9 @@ def test_finalizers_hold_an_object(server: APIServer) -> None:
     held = {"metadata": {"name": "a", "finalizers": ["example.com/hold"]}}
     server.create("configmaps", held, namespace="default")
     ask(server, "DELETE", f"{MAPS}/a")
-    assert "deletionTimestamp" in ask(server, "GET", f"{MAPS}/a")[1]["metadata"]
-    ask(server, "PATCH", f"{MAPS}/a", {"metadata": {"finalizers": None}}, "application/merge-patch+json")
-    assert ask(server, "GET", f"{MAPS}/a")[0] == 404
+    assert "deletionTimestamp" in ask(server, "GET", f"{MAPS}/a").body["metadata"]
+    ask(server, "PATCH", f"{MAPS}/a", {"metadata": {"finalizers": None}}, Content_Type=MERGE)
+    assert ask(server, "GET", f"{MAPS}/a").status == 404
 
 
 def test_it_leaves_nothing_behind() -> None:

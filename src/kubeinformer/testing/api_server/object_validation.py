@@ -129,6 +129,10 @@ def _check_kind(served: ServedResource, document: Document) -> None:
     if not served.typed and not (given_kind and given_version):
         missing = "apiVersion" if given_kind else "Kind"
         raise _unrecognized(served, f"Object '{missing}' is missing")
+    if not served.typed and given_version != api_version:
+        raise bad_request(
+            f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
+        )
     if given_kind not in {None, "", kind}:
         raise bad_request(f'{given_kind} in version "{version}" cannot be handled as a {kind}')
     if given_version not in {None, "", api_version}:
