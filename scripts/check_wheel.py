@@ -16,6 +16,7 @@ REQUIRED = (
     "kubeinformer/__init__.py",
     "kubeinformer/py.typed",
     "kubeinformer/testing/__init__.py",
+    "kubeinformer/testing/api_server/kinds/v1.37.json",
     "kubeinformer/testing/control_plane/go_module/go.mod",
     "kubeinformer/testing/control_plane/go_module/go.sum",
     "*.dist-info/licenses/LICENSE",

@@ -14,6 +14,7 @@ CONTENTS = {
     "kubeinformer/__init__.py": "",
     "kubeinformer/py.typed": "",
     "kubeinformer/testing/__init__.py": "import kubeinformer",
+    "kubeinformer/testing/api_server/kinds/v1.37.json": "",
     "kubeinformer/testing/control_plane/go_module/go.mod": "",
     "kubeinformer/testing/control_plane/go_module/go.sum": "",
     f"{METADATA}/METADATA": "Metadata-Version: 2.4\nName: kubeinformer\nVersion: 1\n",

@@ -1,78 +1,113 @@
-"""The resources that are compiled into a server, with their rules."""
+"""The resources that are compiled into a server, with their rules, as they were recorded from real ones.
+
+`scripts/record_kinds.py` writes the data, one file for each minor version of Kubernetes.
+"""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
 from kubeinformer.resources import Resource
-from kubeinformer.testing.api_server.served_resources import METADATA_FIELDS, ServedResource
+from kubeinformer.testing.api_server.conversions import EVENTS
+from kubeinformer.testing.api_server.served_resources import ScalePaths, ServedResource, Subresource
 
-_POD_FIELDS = (
-    "spec.nodeName",
-    "spec.restartPolicy",
-    "spec.schedulerName",
-    "spec.serviceAccountName",
-    "status.phase",
-    "status.podIP",
-    "status.nominatedNodeName",
-)
-_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
-
-NAMESPACES = ServedResource(
-    Resource(
-        "",
-        "v1",
-        "namespaces",
-        "Namespace",
-        namespaced=False,
-        verbs=tuple(verb for verb in _VERBS if verb != "deletecollection"),
-        singular_name="namespace",
-        short_names=("ns",),
-    ),
-    typed=True,
-    needs_version=False,
-    initial_status={"phase": "Active"},
-    has_generation=False,
-    returns_deleted=True,
-    selectable_fields=("metadata.name", "status.phase"),
-)
-NODES = ServedResource(
-    Resource("", "v1", "nodes", "Node", namespaced=False, singular_name="node", short_names=("no",)),
-    typed=True,
-    needs_version=False,
-    initial_status=None,
-    has_generation=False,
-    selectable_fields=("metadata.name",),
-)
-PODS = ServedResource(
-    Resource("", "v1", "pods", "Pod", singular_name="pod", short_names=("po",)),
-    typed=True,
-    needs_version=False,
-    initial_status={"phase": "Pending"},
-    returns_deleted=True,
-    selectable_fields=METADATA_FIELDS + _POD_FIELDS,
-)
-CONFIG_MAPS = ServedResource(
-    Resource("", "v1", "configmaps", "ConfigMap", singular_name="configmap", short_names=("cm",)),
-    typed=True,
-    needs_version=False,
-    subresources=(),
-    has_generation=False,
-)
-CUSTOM_RESOURCE_DEFINITIONS = ServedResource(
-    Resource(
-        "apiextensions.k8s.io",
-        "v1",
-        "customresourcedefinitions",
-        "CustomResourceDefinition",
-        namespaced=False,
-        singular_name="customresourcedefinition",
-        short_names=("crd", "crds"),
-    ),
-    typed=True,
-    needs_version=False,
-    returns_deleted=True,
-)
+_SELECTOR = ScalePaths(label_selector=("spec", "selector"))
+_NOT_BY_CREATION = {
+    "customresourcedefinitions"
+}  # what the recorded status says came from the recorded object
+_WARNINGS = {
+    "componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
+    "endpoints": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+}
 
 
-def built_in_resources() -> tuple[ServedResource, ...]:
-    """Return the built-in resources in the order of discovery."""
-    return (CONFIG_MAPS, NAMESPACES, NODES, PODS, CUSTOM_RESOURCE_DEFINITIONS)
+class _Subresource(msgspec.Struct, frozen=True):
+    name: str
+    verbs: tuple[str, ...]
+    kind: str = ""
+    group: str | None = None
+    version: str = ""
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    """One line of a recording; what is left out is false or empty."""
+
+    version: str
+    name: str
+    kind: str
+    singular: str
+    verbs: tuple[str, ...]
+    group: str = ""
+    namespaced: bool = False
+    short: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    subresources: tuple[_Subresource, ...] = ()
+    fields: tuple[str, ...] = ()
+    generation: bool = False
+    initial_status: dict[str, Any] | None = None
+    keeps_status: bool = False
+    needs_version: bool = False
+    any_name: bool = False
+    returns_deleted: bool = False
+    answered_only: bool = False
+
+
+class _Recording(msgspec.Struct, frozen=True):
+    version: str
+    resources: tuple[_Kind, ...]
+
+
+def recorded_versions() -> list[str]:
+    """Return the minor versions that were recorded, such as `v1.37`, oldest first."""
+    names = [entry.name for entry in (files(__package__) / "kinds").iterdir()]
+    versions = [name.removesuffix(".json") for name in names if name.endswith(".json")]
+    return sorted(versions, key=lambda version: int(version.rpartition(".")[2]))
+
+
+def built_in_resources(server_version: str) -> tuple[ServedResource, ...]:
+    """Return the built-in resources in the order of discovery.
+
+    Args:
+        server_version: Such as `v1.37.2`. For a version that was not recorded, those of the newest one.
+    """
+    recorded = recorded_versions()
+    minor = ".".join(server_version.split(".")[:2])
+    return _load(minor if minor in recorded else recorded[-1])
+
+
+@cache
+def _load(minor: str) -> tuple[ServedResource, ...]:
+    text = (files(__package__) / "kinds" / f"{minor}.json").read_bytes()
+    return tuple(_served(kind) for kind in msgspec.json.decode(text, type=_Recording).resources)
+
+
+def _served(kind: _Kind) -> ServedResource:
+    resource = Resource(
+        kind.group, kind.version, kind.name, kind.kind, kind.namespaced, kind.verbs, kind.singular, kind.short
+    )
+    status = {} if kind.name in _NOT_BY_CREATION else kind.initial_status or {}
+    return ServedResource(
+        resource,
+        typed=True,
+        kept_in=EVENTS if kind.kind == "Event" else "",
+        subresources=tuple(_subresource(kind, part) for part in kind.subresources),
+        categories=kind.categories,
+        initial_status=None if kind.keeps_status else status,
+        has_generation=kind.generation,
+        any_name=kind.any_name,
+        returns_deleted=kind.returns_deleted,
+        needs_version=kind.needs_version,
+        stored=not kind.answered_only,
+        selectable_fields=kind.fields,
+        scale_paths=_SELECTOR,
+        warning=_WARNINGS.get(kind.name, "") if not kind.group else "",
+    )
+
+
+def _subresource(kind: _Kind, part: _Subresource) -> Subresource:
+    own = "" if part.kind == kind.kind and part.group is None else part.kind
+    return Subresource(part.name, part.verbs, part.group, part.version, own)

@@ -72,7 +72,7 @@ class APIServer(ObjectAccess, ServerAccess):
     ) -> None:
         lock = threading.RLock()
         self._hub = WatchHub(lock)
-        table = ResourceTable((*built_in_resources(), *resources))
+        table = ResourceTable((*built_in_resources(version), *resources))
         self._information = ServerInformation(table, version)
         storage = ObjectStorage(history_limit, on_change=self._hub.notify)
         registry = Registry(storage, table)
