@@ -94,7 +94,7 @@ def test_layers_hold_in_the_package(package: Path, run: Run) -> None:
         ("client/extra.py", "from kubeinformer.cache import lister", "Imports point downwards"),
         ("client/extra.py", "import aiohttp", "aiohttp is imported by the transport alone"),
         ("client/extra.py", "import yaml", "PyYAML is imported by the kubeconfig reader alone"),
-        ("testing/extra.py", "import yaml", "PyYAML is imported by the kubeconfig reader alone"),
+        ("testing/api_server/extra.py", "import yaml", "PyYAML is imported by the kubeconfig reader alone"),
         ("blocking/extra.py", "import kubeinformer.testing", "Imports point downwards"),
         ("cache/extra.py", "from kubeinformer.testing import fake_clock", "Imports point downwards"),
         ("errors.py", "from kubeinformer import objects", "Imports point downwards"),

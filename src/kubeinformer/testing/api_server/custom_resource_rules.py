@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from kubeinformer.testing.api_server.custom_resources import (
     defined_resources,
 )
 from kubeinformer.testing.api_server.kind_rules import Delete
+from kubeinformer.testing.api_server.managed_fields import timestamp
 from kubeinformer.testing.api_server.object_documents import Document
 from kubeinformer.testing.api_server.object_storage import ObjectStorage, StoredObject
 from kubeinformer.testing.api_server.refusals import forbidden
@@ -47,10 +47,14 @@ class CustomResourceRules:
                 served, name, "create not allowed while custom resource definition is terminating"
             )
 
-    def admit(self, served: ServedResource, document: Document, *, new: bool) -> Document:
+    def admit(self, served: ServedResource, document: Document) -> Document:
         """Check a definition, and fill in the names that follow from others."""
         check_definition(served, document)
         return {**document, "spec": completed_spec(document["spec"])}
+
+    def prepared(self, document: Document) -> Document:
+        """Add nothing."""
+        return document
 
     def holds(self, document: Document) -> bool:
         """Return False: a definition is held by a finalizer in its metadata."""
@@ -121,7 +125,7 @@ class CustomResourceRules:
 
     def _condition(self, facts: tuple[str, str, str]) -> dict[str, Any]:
         kind, reason, message = facts
-        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._wall_time()))
+        moment = timestamp(self._wall_time())
         return {
             "type": kind,
             "status": "True",

@@ -15,8 +15,11 @@ Delete = Callable[[ServedResource, str | None, str], object]
 class KindRules(Protocol):
     """The part of one kind. Each method is called with the server's lock held."""
 
-    def admit(self, served: ServedResource, document: Document, *, new: bool) -> Document:
-        """Return what is to be stored of a new or changed object, or raise a Refusal."""
+    def admit(self, served: ServedResource, document: Document) -> Document:
+        """Return a new or changed object with its defaults, which the writer owns, or raise a Refusal."""
+
+    def prepared(self, document: Document) -> Document:
+        """Return a new object with what the server adds, and nobody owns."""
 
     def holds(self, document: Document) -> bool:
         """Return whether something beside `metadata.finalizers` keeps an object that is being deleted."""

@@ -53,12 +53,13 @@ def answer_list(
 def _token(options: ListOptions) -> ContinueToken | None:
     if not options.continue_token:
         return None
-    if options.resource_version not in {"", "0"}:
-        raise bad_request("specifying resource version is not allowed when using continue")
     try:
-        return decode_continue_token(options.continue_token)
+        token = decode_continue_token(options.continue_token)
     except InvalidToken as error:
         raise bad_request(f"invalid continue token: {error}") from error
+    if options.resource_version not in {"", "0"}:
+        raise bad_request("specifying resource version is not allowed when using continue")
+    return token
 
 
 def _version(storage: ObjectStorage, options: ListOptions, token: ContinueToken | None) -> int:

@@ -69,8 +69,8 @@ class ListOptions:
 
     @property
     def begins_with_all_objects(self) -> bool:
-        """Whether a watch begins with an ADDED event for each object."""
-        return bool(self.send_initial_events) or self.version == 0
+        """Whether a watch begins with an ADDED event for each object; without a version it does unless told not to."""
+        return bool(self.send_initial_events) or (self.send_initial_events is None and self.version == 0)
 
 
 def asks_for_watch(query: Mapping[str, str]) -> bool:

@@ -38,12 +38,15 @@ class NamespaceRules:
         if "deletionTimestamp" in found.document["metadata"]:
             raise namespace_terminating(served, name, namespace or "")
 
-    def admit(self, served: ServedResource, document: Document, *, new: bool) -> Document:
-        """Label a namespace with its name, and hold it by a finalizer until it is empty."""
+    def admit(self, served: ServedResource, document: Document) -> Document:
+        """Label a namespace with its name (KEP-2161)."""
         metadata = document["metadata"]
         labels = {**(metadata.get("labels") or {}), _LABEL: metadata["name"]}
-        filled = {**document, "metadata": {**metadata, "labels": labels}}
-        return {"spec": {"finalizers": [_FINALIZER]}, **filled} if new else filled
+        return {**document, "metadata": {**metadata, "labels": labels}}
+
+    def prepared(self, document: Document) -> Document:
+        """Hold a namespace by a finalizer until it is empty."""
+        return {"spec": {"finalizers": [_FINALIZER]}, **document}
 
     def holds(self, document: Document) -> bool:
         """Return whether the namespace controller has not finished yet."""

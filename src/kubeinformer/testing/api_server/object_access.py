@@ -98,16 +98,16 @@ class ObjectAccess:
         Args:
             resource: As for `create`.
             name: The object.
-            patch: A mapping (merge) or a list of operations (json).
+            patch: A mapping (merge, strategic) or a list of operations (json).
             namespace: Where it is; None for `default`.
-            type: `merge`, `json` or `strategic`, which is taken as `merge`.
+            type: `merge`, `json` or `strategic`.
 
         Raises:
             StatusError: NotFound, Conflict, Invalid, BadRequest.
         """
         served = self._table.find(resource)
         with self._call("patch", served):
-            apply = patching(served, _PATCH_TYPES[type], copied(patch))
+            apply = patching(_PATCH_TYPES[type], copied(patch))
             place = _namespace(served, namespace)
             return _copy(self._registry.patch(served, place, name, apply, write_all=True))
 

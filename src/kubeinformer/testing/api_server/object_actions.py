@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kubeinformer.testing.api_server.managed_fields import timestamp
 from kubeinformer.testing.api_server.object_documents import Document
 from kubeinformer.testing.api_server.object_storage import StoredObject
 
@@ -37,7 +37,7 @@ def token_request(account: StoredObject, body: Mapping[str, Any], wall_time: Cal
     """Return a TokenRequest with a token; it looks like one, and nobody can check its signature."""
     spec = dict(body.get("spec") or {})
     seconds = spec.setdefault("expirationSeconds", _TOKEN_SECONDS)
-    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall_time() + seconds))
+    end = timestamp(wall_time() + seconds)
     parts = (account.key.encode(), secrets.token_bytes(24), secrets.token_bytes(24))
     token = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
     metadata = {name: account.document["metadata"][name] for name in ("name", "namespace")}

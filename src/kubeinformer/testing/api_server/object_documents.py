@@ -15,7 +15,7 @@ from kubeinformer.testing.api_server.served_resources import ServedResource
 
 Document = dict[str, Any]
 
-_METADATA_ORDER = (
+METADATA_ORDER = (
     "name",
     "generateName",
     "namespace",
@@ -31,6 +31,7 @@ _METADATA_ORDER = (
     "finalizers",
     "managedFields",
 )
+_OMITTED_WHEN_EMPTY = ("data", "binaryData", "stringData")
 _ESCAPES = (
     (b"<", b"\\u003c"),
     (b">", b"\\u003e"),
@@ -61,11 +62,14 @@ def copied(body: Any) -> Any:
 
 
 def canonical(served: ServedResource, document: Mapping[str, Any]) -> Document:
-    """Return the document with kind, apiVersion and metadata first, and without empty metadata fields."""
+    """Return the document with kind, apiVersion and metadata first, and without the empty fields that Go leaves out."""
     given = document.get("metadata") or {}
-    ordered = (*_METADATA_ORDER, *(name for name in given if name not in _METADATA_ORDER))
+    ordered = (*METADATA_ORDER, *(name for name in given if name not in METADATA_ORDER))
     metadata = {name: given[name] for name in ordered if given.get(name) not in (None, "", {}, [])}
-    rest = {name: value for name, value in document.items() if name not in {"kind", "apiVersion", "metadata"}}
+    left_out = {"kind", "apiVersion", "metadata"}
+    if served.typed:
+        left_out |= {name for name in _OMITTED_WHEN_EMPTY if not document.get(name)}
+    rest = {name: value for name, value in document.items() if name not in left_out}
     return {
         "kind": served.resource.kind,
         "apiVersion": served.resource.api_version,

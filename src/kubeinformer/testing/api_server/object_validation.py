@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from kubeinformer.testing.api_server.object_documents import Document
+from kubeinformer.testing.api_server.object_documents import METADATA_ORDER, Document
 from kubeinformer.testing.api_server.refusals import Cause, bad_request, invalid
 from kubeinformer.testing.api_server.served_resources import ServedResource
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_MAX_NAME = 253
 _NAME_FAULT = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
     "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
@@ -49,6 +50,8 @@ def decoded_body(served: ServedResource, body: bytes) -> Document:
     """
     try:
         document = msgspec.json.decode(body)
+        if document is None and served.typed:
+            document = {}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _unrecognized(served, str(error)) from error
     return checked_object(served, document)
@@ -72,7 +75,7 @@ def checked_object(served: ServedResource, document: Any) -> Document:
             f'{kind} in version "{served.resource.version}" cannot be handled as a {kind}: json: {error}'
         )
         raise bad_request(message) from error
-    return {**document, "metadata": _without_nulls(metadata or {})}
+    return {**document, "metadata": _known_metadata(metadata or {})}
 
 
 def check_name(served: ServedResource, name: str) -> None:
@@ -83,7 +86,11 @@ def check_name(served: ServedResource, name: str) -> None:
         )
         raise invalid(served, name, [cause])
     allowed = "/" not in name if served.any_name else _SUBDOMAIN.fullmatch(name) is not None
-    if not allowed or len(name) > 253:
+    if len(name) > _MAX_NAME:
+        fault = f"must be no more than {_MAX_NAME} characters"
+        cause = Cause("FieldValueInvalid", f'Invalid value: "{name}": {fault}', "metadata.name")
+        raise invalid(served, name, [cause])
+    if not allowed:
         cause = Cause("FieldValueInvalid", f'Invalid value: "{name}": {_NAME_FAULT}', "metadata.name")
         raise invalid(served, name, [cause])
 
@@ -139,8 +146,9 @@ def _check_kind(served: ServedResource, document: Document) -> None:
         raise bad_request(f'{kind} in version "{given_version}" cannot be handled as a {kind}')
 
 
-def _without_nulls(metadata: Mapping[str, Any]) -> Document:
-    filled = {name: value for name, value in metadata.items() if value is not None}
+def _known_metadata(metadata: Mapping[str, Any]) -> Document:
+    """Return the fields that metadata has, without those that are null."""
+    filled = {name: metadata[name] for name in METADATA_ORDER if metadata.get(name) is not None}
     for name in ("labels", "annotations"):
         if name in filled:
             filled[name] = {key: value or "" for key, value in filled[name].items()}

@@ -9,31 +9,39 @@ from kubeinformer.testing.api_server.object_documents import Document
 from kubeinformer.testing.api_server.patches import PatchError, json_patch, merge_patch
 from kubeinformer.testing.api_server.refusals import (
     bad_request,
+    no_media_type,
     unprocessable_patch,
     unsupported_media_type,
 )
 from kubeinformer.testing.api_server.served_resources import ServedResource
+from kubeinformer.testing.api_server.strategic_merge import strategic_merge
 
+APPLY_PATCH = "application/apply-patch+yaml"
 _MERGE_PATCH = "application/merge-patch+json"
 _STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 _JSON_PATCH = "application/json-patch+json"
 
 
-def patching(served: ServedResource, content_type: str, patch: Any) -> Callable[[Document], Any]:
-    """Return what a patch does to a document.
+def check_patch_type(served: ServedResource, content_type: str) -> None:
+    """Raise a Refusal (415) unless a resource takes patches of this type."""
+    if not content_type:
+        raise no_media_type()
+    known = (_JSON_PATCH, _MERGE_PATCH, *((_STRATEGIC_MERGE_PATCH,) if served.typed else ()), APPLY_PATCH)
+    if content_type not in known:
+        raise unsupported_media_type(known)
 
-    A strategic merge patch is taken as a merge patch: lists are replaced, never merged by key.
+
+def patching(content_type: str, patch: Any) -> Callable[[Document], Any]:
+    """Return what a patch, of a type that was checked, does to a document.
 
     Raises:
-        Refusal: There is no such kind of patch for this resource (415).
+        Refusal: It is no patch of this type (400).
     """
-    merging = (_MERGE_PATCH, _STRATEGIC_MERGE_PATCH) if served.typed else (_MERGE_PATCH,)
-    if content_type in merging:
+    if content_type != _JSON_PATCH:
         if not isinstance(patch, dict):
             raise bad_request("invalid JSON patch")
-        return lambda document: merge_patch(document, patch)
-    if content_type != _JSON_PATCH:
-        raise unsupported_media_type((_JSON_PATCH, *merging))
+        merge = merge_patch if content_type == _MERGE_PATCH else strategic_merge
+        return lambda document: merge(document, patch)
     return lambda document: _json_patched(document, patch)
 
 

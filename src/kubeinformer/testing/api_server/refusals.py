@@ -107,6 +107,11 @@ def unsupported_media_type(accepted: Sequence[str]) -> Refusal:
     return Refusal(415, "UnsupportedMediaType", message)
 
 
+def no_media_type() -> Refusal:
+    """415: a body of which nobody says what it is."""
+    return Refusal(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+
+
 def too_large_body(limit: int) -> Refusal:
     """413: a body of more bytes than the limit."""
     message = f"Request entity too large: limit is {limit}"
@@ -150,10 +155,10 @@ def invalid(served: ServedResource, name: str, causes: Sequence[Cause]) -> Refus
     return _invalid(f'{kind} "{name}"', {"name": name} if name else {}, details, causes)
 
 
-def invalid_options(causes: Sequence[Cause]) -> Refusal:
-    """422: the parameters of a list or a watch contradict each other."""
-    details = {"group": "meta.k8s.io", "kind": "ListOptions"}
-    return _invalid('ListOptions.meta.k8s.io ""', {}, details, causes)
+def invalid_options(causes: Sequence[Cause], kind: str = "ListOptions") -> Refusal:
+    """422: the parameters of a request contradict each other."""
+    details = {"group": "meta.k8s.io", "kind": kind}
+    return _invalid(f'{kind}.meta.k8s.io ""', {}, details, causes)
 
 
 def unprocessable_patch() -> Refusal:
@@ -196,6 +201,23 @@ def not_acceptable(message: str) -> Refusal:
 def not_emulated(what: str) -> Refusal:
     """501: a real server can do it, this one cannot."""
     return Refusal(501, "", f"{what} is not emulated by this server")
+
+
+def apply_conflict(causes: Sequence[Cause]) -> Refusal:
+    """409: others own fields that an apply sets to something else."""
+    owners: dict[str, list[str]] = {}
+    for cause in causes:
+        owners.setdefault(cause.message.replace("conflict with", "conflicts with"), []).append(cause.field)
+    count = f"{len(causes)} conflict{'s' if len(causes) > 1 else ''}"
+    if len(causes) == 1:
+        text = f"{causes[0].message}: {causes[0].field}"
+    else:
+        text = "\n".join(
+            f"{owner}:\n" + "\n".join(f"- {field}" for field in fields) for owner, fields in owners.items()
+        )
+    message = f"Apply failed with {count}: {text}"
+    details = {"causes": _causes(causes)}
+    return Refusal(409, "Conflict", message, details)
 
 
 def namespace_terminating(served: ServedResource, name: str, namespace: str) -> Refusal:

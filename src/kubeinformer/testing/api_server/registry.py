@@ -11,6 +11,8 @@ from typing import Any
 from kubeinformer.testing.api_server.custom_resource_rules import COLLECTION as CUSTOM_RESOURCE_DEFINITIONS
 from kubeinformer.testing.api_server.custom_resource_rules import CustomResourceRules
 from kubeinformer.testing.api_server.kind_rules import KindRules
+from kubeinformer.testing.api_server.managed_fields import Manager, timestamp, with_update
+from kubeinformer.testing.api_server.metadata_validation import check_metadata
 from kubeinformer.testing.api_server.namespace_rules import COLLECTION as NAMESPACES
 from kubeinformer.testing.api_server.namespace_rules import INITIAL_NAMESPACES, NamespaceRules
 from kubeinformer.testing.api_server.object_documents import Document, canonical, encode_item
@@ -25,6 +27,7 @@ from kubeinformer.testing.api_server.object_validation import (
 from kubeinformer.testing.api_server.refusals import (
     Cause,
     already_exists,
+    bad_request,
     conflict,
     internal_error,
     invalid,
@@ -32,7 +35,14 @@ from kubeinformer.testing.api_server.refusals import (
 )
 from kubeinformer.testing.api_server.resource_table import ResourceTable
 from kubeinformer.testing.api_server.served_resources import ServedResource
-from kubeinformer.testing.api_server.written_parts import content, with_initial_status, written_part
+from kubeinformer.testing.api_server.server_side_apply import applied
+from kubeinformer.testing.api_server.written_parts import (
+    applied_part,
+    content,
+    with_initial_status,
+    without_server_part,
+    written_part,
+)
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _OWN_BY_SERVER = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
@@ -68,7 +78,13 @@ class Registry:
         return found.as_served(served)
 
     def create(
-        self, served: ServedResource, namespace: str | None, body: Any, *, keep_status: bool = False
+        self,
+        served: ServedResource,
+        namespace: str | None,
+        body: Any,
+        *,
+        keep_status: bool = False,
+        manager: Manager | None = None,
     ) -> StoredObject:
         """Store a new object (400, 403, 404, 409, 422).
 
@@ -77,6 +93,7 @@ class Registry:
             namespace: Where; None for a resource without namespaces.
             body: The object, which this keeps.
             keep_status: Whether its status is stored as given, which over HTTP depends on the kind.
+            manager: Who owns its fields; None where nobody asks.
         """
         document = checked_object(served, body)
         check_namespace(document, namespace)
@@ -85,15 +102,17 @@ class Registry:
             raise internal_error("resourceVersion should not be set on objects to be created")
         name = metadata.get("name") or self._generated_name(metadata.get("generateName"))
         check_name(served, name)
+        check_metadata(served, document)
         self._namespaces.check_takes(served, namespace, name)
         self._custom_resources.check_takes(served, name)
         if self._storage.get(served, served.key(namespace, name)) is not None:
             raise already_exists(served, name)
+        document = {**document, "metadata": {**document["metadata"], "name": name}}
+        rules = self._rules.get(served.collection)
+        document = self._managed(served, rules.admit(served, document) if rules else document, manager)
         if not keep_status:
             document = with_initial_status(served, document)
-        document = {**document, "metadata": {**document["metadata"], "name": name}}
-        if rules := self._rules.get(served.collection):
-            document = rules.admit(served, document, new=True)
+        document = rules.prepared(document) if rules else document
         document = canonical(served, self._with_system_fields(served, document, namespace))
         if not served.stored:
             return StoredObject(served, "", 0, document, encode_item(served, document))
@@ -108,6 +127,7 @@ class Registry:
         *,
         subresource: str = "",
         write_all: bool = False,
+        manager: Manager | None = None,
     ) -> StoredObject:
         """Replace an object (400, 404, 409, 422); equal content is no write.
 
@@ -118,6 +138,7 @@ class Registry:
             body: The whole object, which this keeps.
             subresource: `status` to write the status alone.
             write_all: Whether spec and status are written alike, as no real server does where they are apart.
+            manager: Who owns what changes; None where nobody asks.
         """
         document = checked_object(served, body)
         check_same_name(document, name)
@@ -129,7 +150,7 @@ class Registry:
         )
         if metadata.get("uid") not in {None, "", current.document["metadata"]["uid"]}:
             raise conflict(served, name, _uid_fault(current, metadata["uid"]))
-        return self._replace(current, document, subresource, write_all=write_all)
+        return self._replace(current, document, subresource, write_all=write_all, manager=manager)
 
     def patch(
         self,
@@ -140,6 +161,7 @@ class Registry:
         *,
         subresource: str = "",
         write_all: bool = False,
+        manager: Manager | None = None,
     ) -> StoredObject:
         """Change an object by what `apply` makes of its document (400, 404, 409, 422); see `update`."""
         current = self.get(served, namespace, name)
@@ -151,7 +173,38 @@ class Registry:
         if metadata.get("uid") not in {None, "", current.document["metadata"]["uid"]}:
             message = f'Invalid value: "{metadata["uid"]}": field is immutable'
             raise invalid(served, name, [Cause("FieldValueInvalid", message, "metadata.uid")])
-        return self._replace(current, document, subresource, write_all=write_all)
+        return self._replace(current, document, subresource, write_all=write_all, manager=manager)
+
+    def apply(
+        self,
+        served: ServedResource,
+        namespace: str | None,
+        name: str,
+        body: Any,
+        manager: Manager,
+        *,
+        force: bool = False,
+    ) -> tuple[StoredObject, bool]:
+        """Apply a configuration (400, 404, 409, 422): KEP-555.
+
+        Returns:
+            The object, and whether it is new.
+        """
+        wanted = checked_object(served, body)
+        if wanted["metadata"].get("managedFields"):
+            raise bad_request("metadata.managedFields must be nil")
+        check_same_name({**wanted, "metadata": {"name": name, **wanted["metadata"]}}, name)
+        check_namespace(wanted, namespace)
+        wanted = applied_part(served, wanted, manager.subresource, name)
+        now = self._wall_time()
+        if self._storage.get(served, served.key(namespace, name)) is None and not manager.subresource:
+            nothing: Document = {"metadata": {}}
+            document = applied(served, nothing, wanted, manager, force=force, wall_time=now)
+            return self.create(served, namespace, document), True
+        current = self.get(served, namespace, name)
+        _check_version(current, wanted["metadata"].get("resourceVersion"), required=False)
+        document = applied(served, current.document, wanted, manager, force=force, wall_time=now)
+        return self._replace(current, document, manager.subresource), False
 
     def delete(
         self,
@@ -208,15 +261,23 @@ class Registry:
         return removed
 
     def _replace(
-        self, current: StoredObject, wanted: Document, subresource: str, *, write_all: bool
+        self,
+        current: StoredObject,
+        wanted: Document,
+        subresource: str,
+        *,
+        write_all: bool = False,
+        manager: Manager | None = None,
     ) -> StoredObject:
         served = current.served
         if not write_all:
             wanted = written_part(current, wanted, subresource)
+        check_metadata(served, wanted)
         check_finalizers(served, current.document, wanted)
-        rules = self._rules.get(served.collection)
         wanted = _with_identity(current, wanted)
-        wanted = canonical(served, rules.admit(served, wanted, new=False) if rules else wanted)
+        rules = self._rules.get(served.collection)
+        wanted = rules.admit(served, wanted) if rules else wanted
+        wanted = canonical(served, self._managed(served, wanted, manager, current.document))
         if wanted == current.document:
             return current
         metadata = wanted["metadata"]
@@ -228,6 +289,23 @@ class Registry:
             metadata["generation"] = current.document["metadata"].get("generation", 0) + 1
         return self._put(served, current.key, wanted)
 
+    def _managed(
+        self,
+        served: ServedResource,
+        document: Document,
+        manager: Manager | None,
+        before: Document | None = None,
+    ) -> Document:
+        """Return a document that says who owns its fields, where somebody asks."""
+        if manager is None or not served.stored:
+            return document
+        document = canonical(served, document)
+        seen = without_server_part(served, document) if before is None else document
+        managed = with_update(
+            before or {"metadata": {}}, seen, manager, typed=served.typed, wall_time=self._wall_time()
+        )
+        return {**document, "metadata": {**document["metadata"], "managedFields": managed}}
+
     def _with_system_fields(
         self, served: ServedResource, document: Document, namespace: str | None
     ) -> Document:
@@ -237,6 +315,8 @@ class Registry:
             metadata["namespace"] = namespace
         if served.has_generation:
             metadata["generation"] = 1
+        elif given := document["metadata"].get("generation"):
+            metadata["generation"] = given
         return {**document, "metadata": metadata}
 
     def _generated_name(self, prefix: str | None) -> str:
@@ -245,7 +325,7 @@ class Registry:
         return prefix + "".join(random.choices(_SUFFIX_ALPHABET, k=5))  # noqa: S311 - a name, no secret
 
     def _timestamp(self) -> str:
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._wall_time()))
+        return timestamp(self._wall_time())
 
 
 def _with_identity(current: StoredObject, wanted: Document) -> Document:

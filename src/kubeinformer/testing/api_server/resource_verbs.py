@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 
 from kubeinformer.testing.api_server.list_answers import answer_list
 from kubeinformer.testing.api_server.list_options import ListOptions, parse_list_options
+from kubeinformer.testing.api_server.manager_names import applier_of, manager_of
 from kubeinformer.testing.api_server.object_documents import encode
 from kubeinformer.testing.api_server.object_selection import ObjectSelection, parse_selection
 from kubeinformer.testing.api_server.object_storage import ObjectStorage, StoredObject
-from kubeinformer.testing.api_server.patch_types import patching
+from kubeinformer.testing.api_server.patch_types import APPLY_PATCH, check_patch_type, patching
 from kubeinformer.testing.api_server.refusals import bad_request, success
 from kubeinformer.testing.api_server.registry import Registry
 from kubeinformer.testing.api_server.request_info import RequestInfo
@@ -17,6 +18,7 @@ from kubeinformer.testing.api_server.subresource_verbs import SubresourceVerbs
 from kubeinformer.testing.api_server.verb_requests import (
     Answer,
     Request,
+    applied_in,
     object_in,
     patch_in,
     preconditions_in,
@@ -63,7 +65,9 @@ class ResourceVerbs:
 
     def _create(self, request: Request) -> Answer:
         info = request.info
-        stored = self._registry.create(info.served, info.namespace, object_in(request))
+        stored = self._registry.create(
+            info.served, info.namespace, object_in(request), manager=manager_of(request)
+        )
         return Answer(201, request.form.whole(stored))
 
     def _get(self, request: Request) -> Answer:
@@ -73,17 +77,42 @@ class ResourceVerbs:
     def _update(self, request: Request) -> Answer:
         info = request.info
         stored = self._registry.update(
-            info.served, info.namespace, request.name, object_in(request), subresource=info.subresource
+            info.served,
+            info.namespace,
+            request.name,
+            object_in(request),
+            subresource=info.subresource,
+            manager=manager_of(request),
         )
         return Answer(200, request.form.whole(stored))
 
     def _patch(self, request: Request) -> Answer:
         info = request.info
-        apply = patching(info.served, request.content_type, patch_in(request))
+        check_patch_type(info.served, request.content_type)
+        if request.content_type == APPLY_PATCH:
+            return self._apply(request)
+        apply = patching(request.content_type, patch_in(request))
         stored = self._registry.patch(
-            info.served, info.namespace, request.name, apply, subresource=info.subresource
+            info.served,
+            info.namespace,
+            request.name,
+            apply,
+            subresource=info.subresource,
+            manager=manager_of(request),
         )
         return Answer(200, request.form.whole(stored))
+
+    def _apply(self, request: Request) -> Answer:
+        info = request.info
+        stored, new = self._registry.apply(
+            info.served,
+            info.namespace,
+            request.name,
+            applied_in(request),
+            applier_of(request),
+            force=request.query.get("force", "").lower() in {"1", "true"},
+        )
+        return Answer(201 if new else 200, request.form.whole(stored))
 
     def _delete(self, request: Request) -> Answer:
         info = request.info

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from kubeinformer.testing.api_server.object_actions import bound, succeeded, token_request
 from kubeinformer.testing.api_server.object_documents import Document, encode
 from kubeinformer.testing.api_server.object_storage import StoredObject
-from kubeinformer.testing.api_server.patch_types import patching
-from kubeinformer.testing.api_server.refusals import not_emulated
+from kubeinformer.testing.api_server.patch_types import check_patch_type, patching
+from kubeinformer.testing.api_server.refusals import bad_request, not_emulated
 from kubeinformer.testing.api_server.registry import Registry
 from kubeinformer.testing.api_server.scales import scale_of, scaled
 from kubeinformer.testing.api_server.verb_requests import Answer, Request, mapping_in, patch_in
@@ -40,6 +40,7 @@ class SubresourceVerbs:
                 )
                 return Answer(201, encode(succeeded()))
             case "pods", "eviction", "create":
+                _check_eviction(request)
                 self._registry.delete(info.served, info.namespace, request.name)
                 return Answer(201, encode(succeeded()))
             case "serviceaccounts", "token", "create":
@@ -52,16 +53,24 @@ class SubresourceVerbs:
 
     def _rescaled(self, request: Request) -> StoredObject:
         info = request.info
+        if info.verb == "patch":
+            check_patch_type(info.served, request.content_type)
 
         def apply(document: Document) -> Document:
             current = self._current(request)
             if info.verb == "update":
                 scale = mapping_in(request)
             else:
-                scale = patching(info.served, request.content_type, patch_in(request))(scale_of(current))
+                scale = patching(request.content_type, patch_in(request))(scale_of(current))
             return scaled(info.served, document, scale)
 
         return self._registry.patch(info.served, info.namespace, request.name, apply)
+
+
+def _check_eviction(request: Request) -> None:
+    metadata = mapping_in(request).get("metadata") or {}
+    if metadata.get("name", request.name) != request.name:
+        raise bad_request("name in URL does not match name in Eviction object")
 
 
 def _scale(stored: StoredObject) -> Answer:

@@ -12,6 +12,7 @@ from kubeinformer.testing.api_server.object_validation import decoded_body
 from kubeinformer.testing.api_server.refusals import bad_request, unsupported_media_type
 from kubeinformer.testing.api_server.representations import Representation
 from kubeinformer.testing.api_server.request_info import RequestInfo
+from kubeinformer.testing.yaml_documents import from_yaml
 
 _JSON = "application/json"
 
@@ -79,6 +80,18 @@ def mapping_in(request: Request) -> Mapping[str, Any]:
         return msgspec.json.decode(request.body or b"{}", type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
+
+
+def applied_in(request: Request) -> Any:
+    """Return the configuration in a request's body, as JSON or YAML.
+
+    Raises:
+        Refusal: It is neither (400).
+    """
+    try:
+        return from_yaml(request.body)
+    except ValueError as error:
+        raise bad_request(f"error decoding YAML: {error}") from error
 
 
 def patch_in(request: Request) -> Any:

@@ -44,7 +44,7 @@ class WatchCursor:
         self._form = form
         self._bookmarks = options.bookmarks and served.resource.name != "events"
         self._initial: list[bytes] = []
-        self._version = options.version
+        self._version = options.version or storage.version
         self.finished = False
         if options.send_initial_events and self._version > storage.version:
             raise too_large_resource_version(self._version, storage.version)

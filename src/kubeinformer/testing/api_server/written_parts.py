@@ -40,6 +40,23 @@ def written_part(current: StoredObject, wanted: Document, subresource: str) -> D
     return document
 
 
+def applied_part(served: ServedResource, wanted: Document, subresource: str, name: str) -> Document:
+    """Return what of an applied configuration counts: not the status, or the subresource's part alone."""
+    metadata = {**wanted["metadata"], "name": name}
+    if subresource:
+        part = PART_OF_SUBRESOURCE[subresource]
+        head = {"kind": wanted["kind"], "apiVersion": wanted["apiVersion"], "metadata": {"name": name}}
+        return {**head, part: wanted[part]} if part in wanted else head
+    return {**without_server_part(served, wanted), "metadata": metadata}
+
+
+def without_server_part(served: ServedResource, document: Document) -> Document:
+    """Return an object without the status that its kind writes apart."""
+    if not served.status_subresource:
+        return document
+    return {name: value for name, value in document.items() if name != "status"}
+
+
 def content(document: Document) -> Document:
     """Return what `metadata.generation` counts the changes of."""
     return {name: value for name, value in document.items() if name not in {"metadata", "status"}}
