@@ -70,6 +70,13 @@ class CustomResourceRules:
         if status != stored.document.get("status"):
             self._storage.put(stored.served, stored.key, {**stored.document, "status": status})
 
+    def define_all(self) -> None:
+        """Serve what the definitions in the storage define, and nothing else."""
+        self._table.define_nothing()
+        definitions = self._definitions()
+        for stored in self._storage.snapshot(definitions).page().items:
+            self._table.define(stored.key, defined_resources(stored.document))
+
     def check_deletion(self, current: StoredObject) -> None:
         """Let every definition be deleted."""
 
@@ -109,8 +116,12 @@ class CustomResourceRules:
             self._storage.put(current.served, current.key, document)
 
     def _definition_of(self, served: ServedResource) -> StoredObject | None:
-        definitions = self._table.at("apiextensions.k8s.io", "v1", "customresourcedefinitions")
-        return None if definitions is None else self._storage.get(definitions, served.collection)
+        return self._storage.get(self._definitions(), served.collection)
+
+    def _definitions(self) -> ServedResource:
+        found = self._table.at("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+        assert found is not None, "every server has definitions"
+        return found
 
     def _status(self, document: Document) -> Document:
         status = document.get("status") or {}

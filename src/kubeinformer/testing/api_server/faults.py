@@ -1,14 +1,12 @@
-"""Faults as data: which requests they hit, what they do, how often.
-
-A new kind of fault is a new action here and one arm where the server carries actions out.
-"""
+"""The faults that are armed: which requests they hit, what they do, how often and how long."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
+from kubeinformer.testing.api_server.fault_actions import Action
 from kubeinformer.testing.api_server.request_log import RequestRecord
 
 Predicate = Callable[[RequestRecord], bool]
@@ -19,44 +17,23 @@ def any_request(_: RequestRecord) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Respond:
-    """Answer with this instead of the truth.
-
-    Attributes:
-        status: The HTTP status.
-        body: The body as it is.
-        content_type: The Content-Type header.
-        headers: More headers.
-    """
-
-    status: int
-    body: bytes = b""
-    content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class CutConnection:
-    """Break the TCP connection instead of answering."""
-
-
-Action = Respond | CutConnection
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Fault:
-    """An action for the next requests that match.
+    """An action for requests that match.
 
     Attributes:
         action: What to do.
         matching: Which requests it hits.
-        times: How many of them are still to be hit.
+        times: How many of them are still to be hit; None for all.
+        until: When it ends, on the server's clock; None for never.
+        hits: How many it has hit.
     """
 
     action: Action
     matching: Predicate = any_request
-    times: int = 1
+    times: int | None = 1
+    until: float | None = None
+    hits: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,9 +44,14 @@ class Stall:
 
 
 class Faults:
-    """The faults that are armed. It belongs to the server's loop."""
+    """The faults that are armed. It belongs to the server's loop.
 
-    def __init__(self) -> None:
+    Args:
+        now: Returns seconds on the server's clock.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._faults: list[Fault] = []
         self._stalls: list[Stall] = []
         self._lifted = asyncio.Event()
@@ -77,6 +59,11 @@ class Faults:
     def arm(self, fault: Fault) -> None:
         """Add a fault; of several that match, the oldest hits first."""
         self._faults.append(fault)
+
+    def disarm(self, fault: Fault) -> None:
+        """Take a fault back; harmless when it is gone."""
+        if fault in self._faults:
+            self._faults.remove(fault)
 
     def disarm_all(self) -> None:
         """Forget all faults, and lift all stalls."""
@@ -86,11 +73,15 @@ class Faults:
 
     def take(self, record: RequestRecord) -> Action | None:
         """Return what to do with a request, and count it; None to answer it truthfully."""
+        now = self._now()
+        self._faults = [fault for fault in self._faults if fault.until is None or now < fault.until]
         for fault in self._faults:
             if fault.matching(record):
-                fault.times -= 1
-                if fault.times <= 0:
-                    self._faults.remove(fault)
+                fault.hits += 1
+                if fault.times is not None:
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self._faults.remove(fault)
                 return fault.action
         return None
 

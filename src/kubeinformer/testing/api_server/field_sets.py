@@ -66,7 +66,7 @@ def _children(value: dict[str, Any], path: Path, *, typed: bool) -> Iterator[tup
 
 def _field(name: str, value: Any, above: Path, *, typed: bool) -> Iterator[tuple[Path, Any]]:
     path = (*above, f"f:{name}")
-    if isinstance(value, dict) and not value and not typed:
+    if isinstance(value, dict) and not value and not typed and above[:1] != ("f:metadata",):
         yield path, Inner.MAP
     elif isinstance(value, dict) and value and not (typed and name in ATOMIC and above):
         if not typed or name in MAPS:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aiohttp import web
 
+from kubeinformer.clock import Clock
 from kubeinformer.testing.api_server.access_control import AccessControl, User
-from kubeinformer.testing.api_server.faults import Action, CutConnection, Faults
+from kubeinformer.testing.api_server.fault_actions import BookmarkEvery, Misread, Shape
+from kubeinformer.testing.api_server.fault_execution import instead_of_the_truth, shape
+from kubeinformer.testing.api_server.faults import Faults
 from kubeinformer.testing.api_server.http_responses import (
     COMMON_HEADERS,
     JSON,
@@ -23,18 +27,36 @@ from kubeinformer.testing.api_server.negotiation import negotiated
 from kubeinformer.testing.api_server.object_storage import ObjectStorage
 from kubeinformer.testing.api_server.refusals import Refusal, internal_error, too_large_body
 from kubeinformer.testing.api_server.registry import Registry
+from kubeinformer.testing.api_server.representations import Representation
 from kubeinformer.testing.api_server.request_info import RequestInfo, parse_request
 from kubeinformer.testing.api_server.request_log import RequestLog, RequestRecord
 from kubeinformer.testing.api_server.resource_table import ResourceTable
 from kubeinformer.testing.api_server.resource_verbs import ResourceVerbs, selection_of
 from kubeinformer.testing.api_server.server_information import ServerInformation
-from kubeinformer.testing.api_server.server_thread import abort, certificate_subject
+from kubeinformer.testing.api_server.server_thread import certificate_subject
 from kubeinformer.testing.api_server.verb_requests import Request
 from kubeinformer.testing.api_server.watch_cursor import WatchCursor
 from kubeinformer.testing.api_server.watch_streams import RunningWatch, WatchHub
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_BODY_SIZE = 3 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request on its way through the server.
+
+    Attributes:
+        request: What aiohttp has of it.
+        record: What is noted of it.
+        query: The parameters that are answered.
+        bookmark_interval: Seconds between two bookmarks of a watch, None for none.
+    """
+
+    request: web.BaseRequest
+    record: RequestRecord
+    query: Mapping[str, str]
+    bookmark_interval: float | None
 
 
 class HttpHandlers:
@@ -51,7 +73,7 @@ class HttpHandlers:
         faults: What may go wrong on purpose.
         log: Where requests are noted.
         bookmark_interval: Seconds between the bookmarks of a watch.
-        wall_time: Returns seconds since 1970.
+        clock: Measures time.
     """
 
     def __init__(
@@ -67,14 +89,14 @@ class HttpHandlers:
         faults: Faults,
         log: RequestLog,
         bookmark_interval: float,
-        wall_time: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._table = table
         self._information = information
         self._access = access
         self._storage = storage
-        self._verbs = ResourceVerbs(storage, registry, wall_time)
-        self._wall_time = wall_time
+        self._verbs = ResourceVerbs(storage, registry, clock.time)
+        self._clock = clock
         self._lock = lock
         self._hub = hub
         self._faults = faults
@@ -83,42 +105,66 @@ class HttpHandlers:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request."""
-        record = _record(request)
+        record = _record(request, self._clock.time())
         info, refusal = self._parse(record)
         self._log.append(record)
-        action = self._faults.take(record)
-        await self._faults.until_flowing(record)
+        began = self._clock.now()
         try:
-            if action is not None:
-                return self._carry_out(action, request, record)
-            return await self._truth(request, record, info, refusal)
+            return await self._answered(request, record, info, refusal)
         except Refusal as error:
             return refused(record, error)
         except Exception:
             _LOGGER.exception("%s %s failed", record.method, record.path)
             return refused(record, internal_error("Internal error occurred: see the log"))
+        finally:
+            record.duration = self._clock.now() - began
 
-    async def _truth(
+    async def _answered(
         self,
         request: web.BaseRequest,
         record: RequestRecord,
         info: RequestInfo | None,
         refusal: Refusal | None,
     ) -> web.StreamResponse:
+        """Answer as the faults will have it."""
+        action = self._faults.take(record)
+        await self._faults.until_flowing(record)
+        exchange = _Exchange(request, record, record.query, self._bookmark_interval)
+        match action:
+            case None:
+                pass
+            case Shape():
+                shape(request, action)
+                answer = await self._truth(exchange, info, refusal)
+                answer.force_close()
+                return answer
+            case Misread():
+                left = {name: value for name, value in record.query.items() if name not in action.parameters}
+                exchange.query = left
+            case BookmarkEvery():
+                exchange.bookmark_interval = action.interval
+            case _:
+                return await instead_of_the_truth(action, request, record)
+        return await self._truth(exchange, info, refusal)
+
+    async def _truth(
+        self, exchange: _Exchange, info: RequestInfo | None, refusal: Refusal | None
+    ) -> web.StreamResponse:
+        record = exchange.record
         user, token = self._access.user_of(
-            record.headers.get("Authorization", ""), _certificate_user(request)
+            record.headers.get("Authorization", ""), _certificate_user(exchange.request)
         )
         if not self._information.has_root_of(record.path):
             return response(record, 404, b"404 page not found\n", TEXT)
         if refusal is not None:
             raise refusal
         if info is None:
-            page = self._information.page(record.path, record.headers, request.host)
+            page = self._information.page(record.path, record.headers, exchange.request.host)
             return response(record, 200, page.body, page.content_type)
         self._access.check(user, token, info)
         if info.verb == "watch":
-            return await self._watch(request, record, info)
-        return await self._answer(request, record, info)
+            return await self._watch(exchange, info)
+        return await self._answer(exchange, info)
 
     def _parse(self, record: RequestRecord) -> tuple[RequestInfo | None, Refusal | None]:
         """Fill in what the request is about; None for one about the server itself."""
@@ -134,37 +180,32 @@ class HttpHandlers:
         record.namespace, record.name, record.subresource = info.namespace, info.name, info.subresource
         return info, None
 
-    async def _answer(
-        self, request: web.BaseRequest, record: RequestRecord, info: RequestInfo
-    ) -> web.Response:
+    async def _answer(self, exchange: _Exchange, info: RequestInfo) -> web.Response:
+        request, record = exchange.request, exchange.record
         body = await _body(request)
         content_type = request.headers.get("Content-Type", "").partition(";")[0].strip()
-        form = negotiated(
-            info.served,
-            record.headers.get("Accept", ""),
-            record.query,
-            is_list=info.verb in {"list", "deletecollection"},
-            wall_time=self._wall_time,
-        )
+        form = self._form(exchange, info, is_list=info.verb in {"list", "deletecollection"})
         with self._lock:
             answer = self._verbs.answer(
-                Request(info, record.query, content_type, body, form, record.user_agent)
+                Request(info, exchange.query, content_type, body, form, record.user_agent)
             )
         headers = warning_headers(info.served.warning)
         return response(record, answer.status, answer.body + b"\n", headers=headers)
 
-    async def _watch(
-        self, request: web.BaseRequest, record: RequestRecord, info: RequestInfo
-    ) -> web.StreamResponse:
-        options = parse_list_options(record.query)
-        selection = selection_of(info, options)
-        form = negotiated(
+    def _form(self, exchange: _Exchange, info: RequestInfo, *, is_list: bool) -> Representation:
+        return negotiated(
             info.served,
-            record.headers.get("Accept", ""),
-            record.query,
-            is_list=False,
-            wall_time=self._wall_time,
+            exchange.record.headers.get("Accept", ""),
+            exchange.query,
+            is_list=is_list,
+            wall_time=self._clock.time,
         )
+
+    async def _watch(self, exchange: _Exchange, info: RequestInfo) -> web.StreamResponse:
+        record = exchange.record
+        options = parse_list_options(exchange.query)
+        selection = selection_of(info, options)
+        form = self._form(exchange, info, is_list=False)
         with self._lock:
             cursor = WatchCursor(self._storage, info.served, selection, form, options)
             watch = RunningWatch(record, info.served, cursor, self._lock)
@@ -174,12 +215,13 @@ class HttpHandlers:
             headers = {**COMMON_HEADERS, "Content-Type": JSON, **warning_headers(info.served.warning)}
             stream = web.StreamResponse(headers=headers)
             stream.enable_chunked_encoding()
-            await stream.prepare(request)
+            await stream.prepare(exchange.request)
             await watch.run(
                 stream.write,
                 self._faults,
+                clock=self._clock,
                 lifetime=options.timeout_seconds,
-                bookmarks=self._bookmark_interval,
+                bookmarks=exchange.bookmark_interval,
             )
             await stream.write_eof()
         except ConnectionResetError:
@@ -188,19 +230,8 @@ class HttpHandlers:
             self._hub.remove(watch)
         return stream
 
-    def _carry_out(
-        self, action: Action, request: web.BaseRequest, record: RequestRecord
-    ) -> web.StreamResponse:
-        if isinstance(action, CutConnection):
-            if request.transport is not None:
-                abort(request.transport, reset=True)
-            return web.Response()
-        record.status = action.status
-        headers = {**COMMON_HEADERS, "Content-Type": action.content_type, **action.headers}
-        return web.Response(status=action.status, body=action.body, headers=headers)
 
-
-def _record(request: web.BaseRequest) -> RequestRecord:
+def _record(request: web.BaseRequest, now: float) -> RequestRecord:
     url = request.rel_url
     query = {name: url.query.getall(name)[0] for name in url.query}
     return RequestRecord(
@@ -209,6 +240,7 @@ def _record(request: web.BaseRequest) -> RequestRecord:
         query,
         user_agent=request.headers.get("User-Agent", ""),
         headers=request.headers.copy(),
+        time=now,
     )
 
 

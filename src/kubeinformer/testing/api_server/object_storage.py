@@ -132,6 +132,14 @@ class _Collection:
         return bisect_right(self.changes, version, key=lambda change: change.version)
 
 
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """A copy of all objects at one version."""
+
+    version: int
+    objects: Mapping[str, Mapping[str, StoredObject]]
+
+
 class ObjectStorage:
     """Objects and their history.
 
@@ -244,6 +252,17 @@ class ObjectStorage:
     def forget_watch_window(self) -> None:
         """Forget what watches resume from, as a restarted server does; older states can still be listed."""
         self._watchable_from = self._version
+
+    def saved(self) -> SavedState:
+        """Return a copy of all objects."""
+        objects = {name: dict(collection.objects) for name, collection in self._collections.items()}
+        return SavedState(self._version, objects)
+
+    def load(self, saved: SavedState) -> None:
+        """Be as the copy is: its objects, its version, and no history before it."""
+        self._version = self._compacted = self._watchable_from = saved.version
+        self._snapshots.clear()
+        self._collections = {name: _Collection(dict(objects)) for name, objects in saved.objects.items()}
 
     def _collection(self, served: ServedResource) -> _Collection:
         return self._collections.setdefault(served.collection, _Collection())

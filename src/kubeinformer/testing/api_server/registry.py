@@ -16,7 +16,7 @@ from kubeinformer.testing.api_server.metadata_validation import check_metadata
 from kubeinformer.testing.api_server.namespace_rules import COLLECTION as NAMESPACES
 from kubeinformer.testing.api_server.namespace_rules import INITIAL_NAMESPACES, NamespaceRules
 from kubeinformer.testing.api_server.object_documents import Document, canonical, encode_item
-from kubeinformer.testing.api_server.object_storage import ObjectStorage, StoredObject
+from kubeinformer.testing.api_server.object_storage import ObjectStorage, SavedState, StoredObject
 from kubeinformer.testing.api_server.object_validation import (
     check_finalizers,
     check_name,
@@ -67,8 +67,21 @@ class Registry:
             NAMESPACES: self._namespaces,
             CUSTOM_RESOURCE_DEFINITIONS: self._custom_resources,
         }
+        self._make_initial_namespaces()
+
+    def begin_anew(self) -> None:
+        """Forget everything, as a new cluster does; versions begin at 1."""
+        self.restore(SavedState(1, {}))
+        self._make_initial_namespaces()
+
+    def restore(self, saved: SavedState) -> None:
+        """Be as a copy of the storage is, the resources that its CRDs define included."""
+        self._storage.load(saved)
+        self._custom_resources.define_all()
+
+    def _make_initial_namespaces(self) -> None:
         for name in INITIAL_NAMESPACES:
-            self.create(table.find(NAMESPACES), None, {"metadata": {"name": name}})
+            self.create(self._table.find(NAMESPACES), None, {"metadata": {"name": name}})
 
     def get(self, served: ServedResource, namespace: str | None, name: str) -> StoredObject:
         """Return an object (404)."""

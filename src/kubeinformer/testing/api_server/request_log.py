@@ -25,6 +25,7 @@ class RequestRecord:
         name: None for a collection.
         subresource: Such as `status`, or "".
         status: The HTTP status of the answer; 0 until there is one.
+        duration: Seconds until the answer was ready, or the watch over; None until then.
     """
 
     method: str
@@ -39,6 +40,7 @@ class RequestRecord:
     name: str | None = None
     subresource: str = ""
     status: int = 0
+    duration: float | None = None
 
 
 class RequestLog:

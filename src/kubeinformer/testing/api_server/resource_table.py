@@ -42,6 +42,11 @@ class ResourceTable:
         added.sort(key=lambda served: (served.resource.group, _preference(served.resource.version)))
         self._by_path = {**self._fixed, **{_path(served): served for served in added}}
 
+    def define_nothing(self) -> None:
+        """Serve nothing on anybody's behalf any longer."""
+        self._added.clear()
+        self._by_path = dict(self._fixed)
+
     def at(self, group: str, version: str, name: str) -> ServedResource | None:
         """Return the resource that stands at a URL path."""
         return self._by_path.get((group, version, name))

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from kubeinformer.clock import Clock, SystemClock
 from kubeinformer.resources import Resource
 from kubeinformer.testing.api_server.built_in_resources import built_in_resources
 from kubeinformer.testing.api_server.discovery_documents import version_document
-from kubeinformer.testing.api_server.faults import (
-    Action,
-    CutConnection,
-    Fault,
-    Faults,
-    Predicate,
-    Respond,
-    Stall,
-    any_request,
-)
+from kubeinformer.testing.api_server.fault_control import FaultControl
+from kubeinformer.testing.api_server.faults import Faults, Predicate, any_request
 from kubeinformer.testing.api_server.http_handlers import HttpHandlers
 from kubeinformer.testing.api_server.object_access import ObjectAccess
-from kubeinformer.testing.api_server.object_documents import encode
 from kubeinformer.testing.api_server.object_storage import ObjectStorage
 from kubeinformer.testing.api_server.registry import Registry
 from kubeinformer.testing.api_server.request_log import RequestLog, RequestRecord
@@ -32,11 +22,13 @@ from kubeinformer.testing.api_server.resource_table import ResourceTable
 from kubeinformer.testing.api_server.served_resources import ServedResource
 from kubeinformer.testing.api_server.server_access import ServerAccess
 from kubeinformer.testing.api_server.server_information import ServerInformation
+from kubeinformer.testing.api_server.server_life import ServerLife
 from kubeinformer.testing.api_server.server_thread import ServerThread
-from kubeinformer.testing.api_server.watch_streams import RunningWatch, WatchHub
+from kubeinformer.testing.api_server.watch_streams import WatchHub
+from kubeinformer.testing.fake_clock import FakeClock
 
 
-class APIServer(ObjectAccess, ServerAccess):
+class APIServer(ObjectAccess, ServerAccess, FaultControl, ServerLife):
     """Everything that kube-apiserver has, and what else it is given, on 127.0.0.1; ready in milliseconds.
 
         with APIServer() as server:
@@ -55,6 +47,7 @@ class APIServer(ObjectAccess, ServerAccess):
         tls: Whether it speaks HTTPS, and takes client certificates; needs `kubeinformer[testing]`.
         anonymous: Whether requests without known credentials are answered, as a user's who may do everything. If
             not, they get 401; `.config` and `.kubeconfig` have credentials in any case.
+        clock: Measures bookmarks, the ends of watches, timestamps and faults; a FakeClock is moved by `advance`.
 
     Attributes:
         requests: All requests that came over HTTP.
@@ -69,17 +62,20 @@ class APIServer(ObjectAccess, ServerAccess):
         version: str = "v1.37.2",
         tls: bool = False,
         anonymous: bool = True,
+        clock: Clock | None = None,
     ) -> None:
         lock = threading.RLock()
+        self._clock = clock or SystemClock()
         self._hub = WatchHub(lock)
         table = ResourceTable((*built_in_resources(version), *resources))
         self._information = ServerInformation(table, version)
         storage = ObjectStorage(history_limit, on_change=self._hub.notify)
-        registry = Registry(storage, table)
+        registry = Registry(storage, table, self._clock.time)
         ObjectAccess.__init__(self, table, storage, registry, lock)
         ServerAccess.__init__(self, tls=tls, anonymous=anonymous)
         self.requests = RequestLog()
-        self._faults = Faults()
+        faults = Faults(self._clock.now)
+        FaultControl.__init__(self, faults, self._on_loop, self._clock.now)
         self._handlers = HttpHandlers(
             table,
             self._information,
@@ -88,13 +84,14 @@ class APIServer(ObjectAccess, ServerAccess):
             registry,
             lock=lock,
             hub=self._hub,
-            faults=self._faults,
+            faults=faults,
             log=self.requests,
             bookmark_interval=bookmark_interval,
-            wall_time=time.time,
+            clock=self._clock,
         )
         self.version = version
-        self._server = ServerThread(self._handlers.handle, on_loop=self._hub.attach, tls=self._server_tls())
+        server = ServerThread(self._handlers.handle, on_loop=self._hub.attach, tls=self._server_tls())
+        ServerLife.__init__(self, server, self._hub, storage, registry, lock)
 
     def start(self) -> None:
         """Serve on a free port; when this returns, connections are accepted.
@@ -152,54 +149,6 @@ class APIServer(ObjectAccess, ServerAccess):
         """
         self._hub.wait_for(count, resource, timeout)
 
-    def send_bookmarks(self, resource: str | None = None) -> None:
-        """Send a bookmark now to each watch that asked for bookmarks."""
-        self._for_watches(resource, RunningWatch.send_bookmark)
-
-    def send_raw_to_watches(self, data: bytes, resource: str | None = None) -> None:
-        """Send bytes as they are to each running watch, after everything written so far."""
-        self._for_watches(resource, lambda watch: watch.send_raw(data))
-
-    def close_watches(self, resource: str | None = None) -> None:
-        """End the running watches cleanly: they tell what was written so far, and nothing later."""
-        self._for_watches(resource, RunningWatch.end)
-
-    def expire_history(self) -> None:
-        """Forget everything before the present and end the running watches; older versions get 410 Expired."""
-        self._server.call(lambda: self._end_watches_and(self._storage.compact))
-
-    def restart(self) -> None:
-        """Do what a restart of a real server shows: all connections end, and its watch window is gone.
-
-        Objects, versions and pages stay. A watch from before gets 410 Expired if anything was written since.
-        """
-        self._server.stop_listening()
-        self._server.call(lambda: self._end_watches_and(self._storage.forget_watch_window))
-        self._server.close_connections()
-        self._server.listen_again()
-
-    def cut_connections(self, *, reset: bool = True) -> None:
-        """Break all TCP connections in mid-body: by RST, or by FIN where `reset` is false."""
-        self._server.cut_connections(reset=reset)
-
-    def stop_listening(self) -> None:
-        """Refuse new connections; open ones stay open, and the port stays ours."""
-        self._server.stop_listening()
-
-    def listen_again(self) -> None:
-        """Accept connections again, on the same port."""
-        self._server.listen_again()
-
-    @contextmanager
-    def refuse_connections(self) -> Iterator[None]:
-        """Be down for the length of a block: connections are cut, and new ones refused."""
-        self.stop_listening()
-        self.cut_connections()
-        try:
-            yield
-        finally:
-            self.listen_again()
-
     def respond_next(
         self,
         status: int = 200,
@@ -210,52 +159,24 @@ class APIServer(ObjectAccess, ServerAccess):
         matching: Predicate = any_request,
         times: int = 1,
     ) -> None:
-        """Answer the next `times` requests that match with this, instead of the truth.
-
-        Args:
-            status: The HTTP status.
-            body: Bytes or text as they are, or a mapping to be sent as JSON.
-            headers: Such as `{"Retry-After": "1"}`.
-            content_type: The type of the body.
-            matching: Takes a request's record and says whether it is meant. It runs on the server's loop.
-            times: How often.
-        """
-        raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else encode(body)
-        self._arm(Respond(status, raw, content_type, headers or {}), matching, times)
+        """Answer the next requests that match with this: `next_request(times, matching=...).answers(...)`."""
+        wanted = self.next_request(times, matching=matching)
+        wanted.answers(status, body, headers=headers, content_type=content_type)
 
     def cut_next(self, *, matching: Predicate = any_request, times: int = 1) -> None:
-        """Reset the connection of the next `times` requests that match, instead of an answer."""
-        self._arm(CutConnection(), matching, times)
+        """Reset the connection of the next requests that match: `next_request(times, matching=...).resets()`."""
+        self.next_request(times, matching=matching).resets()
 
-    @contextmanager
-    def stall(self, matching: Predicate = any_request) -> Iterator[None]:
-        """Be silent for the length of a block: matching requests wait, and running watches say nothing.
+    def advance(self, seconds: float) -> None:
+        """Move the server's FakeClock: bookmarks and watches that are due come and end now.
 
-        Connections stay open and new ones are accepted, as when the server hangs or packets are dropped.
+        Raises:
+            TypeError: The server has another clock.
         """
-        stall = Stall(matching)
-        self._server.call(lambda: self._faults.stall(stall))
-        try:
-            yield
-        finally:
-            self._server.call(lambda: self._faults.lift(stall))
+        clock = self._clock
+        if not isinstance(clock, FakeClock):
+            raise TypeError("only a FakeClock can be moved: APIServer(clock=FakeClock())")
+        self._on_loop(lambda: clock.advance(seconds))
 
-    def disarm_faults(self) -> None:
-        """Forget what `respond_next` and `cut_next` still hold ready, and lift all stalls."""
-        self._server.call(self._faults.disarm_all)
-
-    def _arm(self, action: Action, matching: Predicate, times: int) -> None:
-        self._server.call(lambda: self._faults.arm(Fault(action, matching, times)))
-
-    def _for_watches(self, resource: str | None, action: Callable[[RunningWatch], object]) -> None:
-        def act() -> None:
-            for watch in self._hub.running(resource):
-                action(watch)
-
-        self._server.call(act)
-
-    def _end_watches_and(self, action: Callable[[], object]) -> None:
-        with self._lock:
-            for watch in self._hub.running():
-                watch.end()
-            action()
+    def _on_loop(self, function: Callable[[], object]) -> object:
+        return self._server.call(function)

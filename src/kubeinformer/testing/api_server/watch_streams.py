@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 
+from kubeinformer.clock import Clock, Timer
 from kubeinformer.testing.api_server.faults import Faults
 from kubeinformer.testing.api_server.request_log import RequestRecord
 from kubeinformer.testing.api_server.served_resources import ServedResource
@@ -29,6 +30,7 @@ class RunningWatch:
         self._outbox: list[bytes] = []
         self._bell = asyncio.Event()
         self._ended = False
+        self._timers: dict[str, Timer] = {}
 
     def ring(self) -> None:
         """Wake the watch: there may be something to send."""
@@ -54,25 +56,28 @@ class RunningWatch:
         write: Callable[[bytes], Awaitable[None]],
         faults: Faults,
         *,
+        clock: Clock,
         lifetime: float | None,
-        bookmarks: float,
+        bookmarks: float | None,
     ) -> None:
         """Send what there is to send until the watch ends.
 
         Args:
             write: Sends bytes to the client.
             faults: May hold them up.
+            clock: Measures the two times below.
             lifetime: Seconds until the watch ends, None for no limit.
-            bookmarks: Seconds between two bookmarks.
+            bookmarks: Seconds between two bookmarks, None for none.
         """
-        self._repeat_bookmark(bookmarks)
-        end = None if lifetime is None else asyncio.get_running_loop().call_later(lifetime, self.end)
+        if bookmarks is not None:
+            self._repeat_bookmark(clock, bookmarks)
+        if lifetime is not None:
+            self._timers["end"] = clock.call_later(lifetime, self.end)
         try:
             await self._send_until_the_end(write, faults)
         finally:
-            self._next_bookmark.cancel()
-            if end is not None:
-                end.cancel()
+            for timer in self._timers.values():
+                timer.cancel()
 
     async def _send_until_the_end(self, write: Callable[[bytes], Awaitable[None]], faults: Faults) -> None:
         while True:
@@ -87,12 +92,12 @@ class RunningWatch:
                 await self._bell.wait()
         await faults.until_flowing(self.record)
 
-    def _repeat_bookmark(self, interval: float) -> None:
+    def _repeat_bookmark(self, clock: Clock, interval: float) -> None:
         def send() -> None:
             self.send_bookmark()
-            self._repeat_bookmark(interval)
+            self._repeat_bookmark(clock, interval)
 
-        self._next_bookmark = asyncio.get_running_loop().call_later(interval, send)
+        self._timers["bookmark"] = clock.call_later(interval, send)
 
     def _next_lines(self) -> bytes:
         if self._outbox or self._ended:
