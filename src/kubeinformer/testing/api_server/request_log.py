@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -70,23 +71,75 @@ class RequestLog:
         with self._arrived:
             self._records.clear()
 
-    def matching(self, verb: str | None = None, resource: str | None = None) -> list[RequestRecord]:
-        """Return the requests with this verb and of this resource; None takes any."""
+    def matching(
+        self,
+        verb: str | None = None,
+        resource: str | None = None,
+        *,
+        user_agent: str | None = None,
+        status: int | None = None,
+    ) -> list[RequestRecord]:
+        """Return the requests with this verb, of this resource, with this in their user agent; None takes any."""
         return [
-            record for record in self if verb in {None, record.verb} and resource in {None, record.resource}
+            record
+            for record in self
+            if verb in {None, record.verb}
+            and resource in {None, record.resource}
+            and (user_agent is None or user_agent in record.user_agent)
+            and status in {None, record.status}
         ]
 
-    def count(self, verb: str | None = None, resource: str | None = None) -> int:
-        """Return the number of requests with this verb and of this resource; None takes any."""
-        return len(self.matching(verb, resource))
+    def count(
+        self,
+        verb: str | None = None,
+        resource: str | None = None,
+        *,
+        user_agent: str | None = None,
+        status: int | None = None,
+    ) -> int:
+        """Return the number of requests that `matching` returns."""
+        return len(self.matching(verb, resource, user_agent=user_agent, status=status))
 
     def counts(self) -> dict[tuple[str, str], int]:
         """Return the number of requests by verb and resource."""
-        found: dict[tuple[str, str], int] = {}
-        for record in self:
-            key = (record.verb, record.resource)
-            found[key] = found.get(key, 0) + 1
-        return found
+        return dict(Counter((record.verb, record.resource) for record in self))
+
+    def assert_counts(
+        self, expected: Mapping[tuple[str, str], int], *, user_agent: str | None = None
+    ) -> None:
+        """Fail unless so many requests came by verb and resource, and no others but discovery.
+
+        Args:
+            expected: Such as `{("list", "pods"): 1, ("watch", "pods"): 1}`.
+            user_agent: Count the requests with this in their user agent alone; None for all.
+
+        Raises:
+            AssertionError: They differ; the message has what differs, and the whole log.
+        """
+        records = self.matching(user_agent=user_agent)
+        found = Counter((record.verb, record.resource) for record in records if record.verb != "discover")
+        wrong = [
+            f"{verb} {resource}: {found[verb, resource]} instead of {expected.get((verb, resource), 0)}"
+            for verb, resource in sorted({*found, *expected})
+            if found[verb, resource] != expected.get((verb, resource), 0)
+        ]
+        if wrong:
+            raise AssertionError("\n".join([*wrong, "", self.shown()]))
+
+    def assert_at_most(self, count: int, verb: str | None = None, resource: str | None = None) -> None:
+        """Fail if more than `count` such requests came.
+
+        Raises:
+            AssertionError: There were more; the message has the whole log.
+        """
+        found = self.count(verb, resource)
+        if found > count:
+            raise AssertionError(f"{found} requests {verb} {resource}, at most {count}\n\n{self.shown()}")
+
+    def shown(self) -> str:
+        """Return the log for people: a request a line, with the seconds since the first."""
+        records = list(self)
+        return "\n".join(_line(record, records[0].time) for record in records) or "(no requests)"
 
     def wait_for(
         self, count: int = 1, verb: str | None = None, resource: str | None = None, timeout: float = 5.0
@@ -99,3 +152,11 @@ class RequestLog:
         with self._arrived:
             if not self._arrived.wait_for(lambda: self.count(verb, resource) >= count, timeout):
                 raise TimeoutError(f"no {count} requests {verb} {resource} in {timeout:g} s: {self.counts()}")
+
+
+def _line(record: RequestRecord, began: float) -> str:
+    query = "&".join(f"{name}={value}" for name, value in record.query.items())
+    path = f"{record.path}?{query}" if query else record.path
+    took = "" if record.duration is None else f" {record.duration:.3f} s"
+    status = record.status or "..."
+    return f"{record.time - began:9.3f} {record.method:6} {path} -> {status}{took} [{record.user_agent}]"
