@@ -16,6 +16,7 @@ REQUIRED = (
     "kubeinformer/__init__.py",
     "kubeinformer/py.typed",
     "kubeinformer/testing/__init__.py",
+    "pytest_kubeinformer.py",
     "kubeinformer/testing/api_server/kinds/v1.37.json",
     "kubeinformer/testing/control_plane/go_module/go.mod",
     "kubeinformer/testing/control_plane/go_module/go.sum",
@@ -56,15 +57,16 @@ def content_faults(paths: list[PurePosixPath]) -> list[str]:
     """Return what the wheel lacks, and what it would put beside the package."""
     missing = [pattern for pattern in REQUIRED if not any(path.match(pattern) for path in paths)]
     tops = sorted({path.parts[0] for path in paths})
-    foreign = [top for top in tops if top != "kubeinformer" and not top.endswith(".dist-info")]
+    own = {"kubeinformer", "pytest_kubeinformer.py"}
+    foreign = [top for top in tops if top not in own and not top.endswith(".dist-info")]
     return [f"{name} is missing" for name in missing] + [
         f"{name} does not belong into it" for name in foreign
     ]
 
 
 def module_names(paths: list[PurePosixPath]) -> list[str]:
-    """Return the dotted names of all modules and packages."""
-    sources = [path.with_suffix("") for path in paths if path.suffix == ".py"]
+    """Return the dotted names of all modules and packages; the plugin is for pytest alone to import."""
+    sources = [path.with_suffix("") for path in paths if path.suffix == ".py" and len(path.parts) > 1]
     return sorted(".".join(path.parts).removesuffix(".__init__") for path in sources)
 
 

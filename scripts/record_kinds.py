@@ -15,7 +15,7 @@ from typing import Any
 from minimal_objects import FIELDS, MINIMAL
 
 from kubeinformer.testing import ControlPlane
-from kubeinformer.testing.control_plane.plain_client import PlainClient
+from kubeinformer.testing.plain_client import PlainClient
 
 FOLDER = Path(__file__).parents[1] / "src" / "kubeinformer" / "testing" / "api_server" / "kinds"
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"

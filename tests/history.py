@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
-from kubeinformer import KubernetesObject
+from kubeinformer import KubernetesObject, testing
 from kubeinformer.resource_versions import is_older
 
 
@@ -56,8 +55,9 @@ class History:
 
 def eventually(condition: Callable[[], bool], timeout: float, what: Callable[[], object]) -> None:
     """Ask until `condition` holds; after `timeout` seconds fail with what `what` shows."""
-    until = time.monotonic() + timeout
-    waiting = threading.Event()
-    while not condition():
-        assert time.monotonic() < until, what()
-        waiting.wait(0.05)
+
+    def check() -> bool:
+        assert condition(), what()
+        return True
+
+    testing.eventually(check, timeout)

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from kubeinformer.testing.control_plane import ControlPlane
-from kubeinformer.testing.control_plane.plain_client import PlainClient
+from kubeinformer.testing.plain_client import PlainClient
 
 pytestmark = pytest.mark.control_plane
 ROOT = Path(__file__).parents[2]

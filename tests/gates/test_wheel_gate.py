@@ -14,6 +14,7 @@ CONTENTS = {
     "kubeinformer/__init__.py": "",
     "kubeinformer/py.typed": "",
     "kubeinformer/testing/__init__.py": "import kubeinformer",
+    "pytest_kubeinformer.py": "",
     "kubeinformer/testing/api_server/kinds/v1.37.json": "",
     "kubeinformer/testing/control_plane/go_module/go.mod": "",
     "kubeinformer/testing/control_plane/go_module/go.sum": "",
@@ -39,7 +40,7 @@ def test_a_complete_wheel_passes(repository: Path, tmp_path: Path) -> None:
     """What the following tests break is whole before."""
     assert check(repository, tmp_path, CONTENTS) == (
         0,
-        "kubeinformer-1-py3-none-any.whl: 9 files, 2 modules, each imports by itself\n",
+        "kubeinformer-1-py3-none-any.whl: 11 files, 2 modules, each imports by itself\n",
     )
 
 

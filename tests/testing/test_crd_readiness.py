@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kubeinformer.testing.control_plane.cluster_duties import install_crd
-from kubeinformer.testing.control_plane.plain_client import PlainClient
+from kubeinformer.testing.plain_client import PlainClient
 
 CRD = {
     "metadata": {"name": "gadgets.example.org"},

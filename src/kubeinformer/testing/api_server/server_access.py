@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubeinformer.testing.api_server.access_control import ADMIN, AccessControl, Denial, User
+from kubeinformer.testing.plain_client import PlainClient
 
 if TYPE_CHECKING:
     from kubeinformer.client.config import Config
@@ -94,6 +95,43 @@ class ServerAccess:
         """Return the connection of a user by their token."""
         return self._config(self.user(name))
 
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        token: str | None = None,
+        content_type: str | None = None,
+    ) -> tuple[int, Any]:
+        """Send one plain request over HTTP and return its status and its answer (decoded JSON, else text).
+
+        Args:
+            method: Such as `POST`.
+            path: Path and query, percent-encoded.
+            body: Sent as JSON; None for nothing.
+            token: Whose request this is; the admin's by default, "" for an anonymous one.
+            content_type: Of the body; by default JSON, and a merge patch for PATCH.
+        """
+        return self._plain_client().request(method, path, body, token=token, content_type=content_type)
+
+    def install_crd(self, *crds: Mapping[str, Any]) -> None:
+        """Create or update CustomResourceDefinitions; their objects are served on return.
+
+        Raises:
+            StatusError: The server refused one.
+        """
+        for crd in crds:
+            path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd['metadata']['name']}"
+            self._plain_client().apply(path, crd)
+
+    def finalize_namespace(self, name: str) -> None:
+        """Delete a namespace with all that is in it.
+
+        Raises:
+            StatusError: There is no such namespace.
+        """
+        self._plain_client().call("DELETE", f"/api/v1/namespaces/{name}")
+
     def revoke(self, token: str) -> None:
         """Answer 401 to a token from now on; `user` makes a new one. Running watches go on, as on a real server."""
         self._access.revoke(token)
@@ -146,6 +184,10 @@ class ServerAccess:
         context.load_verify_locations(cadata=self._authority.certificate.decode())
         context.verify_mode = ssl.CERT_OPTIONAL
         return context
+
+    def _plain_client(self) -> PlainClient:
+        ca_file = Path(self.ca_file) if self.ca_file else None
+        return PlainClient(self.url, ca_file=ca_file, token=self._admin_token)
 
     def _config(self, token: str) -> Config:
         from kubeinformer.client.config import Config

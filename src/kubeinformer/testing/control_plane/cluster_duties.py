@@ -10,7 +10,7 @@ from kubeinformer.testing.control_plane.processes import ControlPlaneError, wait
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kubeinformer.testing.control_plane.plain_client import PlainClient
+    from kubeinformer.testing.plain_client import PlainClient
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _AGGREGATED_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"

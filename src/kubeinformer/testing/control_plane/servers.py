@@ -10,7 +10,6 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 from kubeinformer.testing.control_plane.binaries import API_SERVER, ETCD, Binaries
-from kubeinformer.testing.control_plane.plain_client import PlainClient
 from kubeinformer.testing.control_plane.processes import (
     ControlPlaneError,
     Processes,
@@ -18,6 +17,7 @@ from kubeinformer.testing.control_plane.processes import (
     wait_until,
 )
 from kubeinformer.testing.control_plane.users import ADMIN, write_kubeconfig, write_token_file
+from kubeinformer.testing.plain_client import PlainClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

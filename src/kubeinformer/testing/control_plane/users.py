@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from kubeinformer.testing.control_plane.plain_client import PlainClient
+    from kubeinformer.testing.plain_client import PlainClient
 
 ADMIN = "admin"
 USERS = ("restricted", *(f"user-{number}" for number in range(1, 9)))
