@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test faults lint types layers wheel control-plane clean
+.PHONY: help demo test test-versions faults lint types layers wheel control-plane clean
 
 help:  ## What can be made
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -24,6 +24,11 @@ control-plane: $(INSTALLED)  ## Build etcd and kube-apiserver once (4 to 9 minut
 
 test: control-plane  ## Everything: unit, HTTP, real control plane; some of it: make test ARGS="-k selectors"
 	$(BIN)/python -m pytest $(ARGS)
+
+test-versions: $(INSTALLED)  ## The comparison of the two test servers, on an older Kubernetes (its own build: 4 to 9 minutes)
+	$(BIN)/python -m kubeinformer.testing.control_plane.build 1.34
+	KUBEINFORMER_CONTROL_PLANE_VERSION=1.34 $(BIN)/python -m pytest tests/agreement \
+		tests/control_plane/test_kinds_on_the_server.py tests/control_plane/test_informer_watch_list.py
 
 faults: control-plane  ## Five minutes of random faults on the real control plane; FAULT_SECONDS and FAULT_SEED choose
 	KUBEINFORMER_FAULT_SECONDS=$(or $(FAULT_SECONDS),300) KUBEINFORMER_FAULT_SEED=$(or $(FAULT_SEED),1) \

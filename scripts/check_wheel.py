@@ -18,8 +18,8 @@ REQUIRED = (
     "kubeinformer/testing/__init__.py",
     "pytest_kubeinformer.py",
     "kubeinformer/testing/api_server/kinds/v1.37.json",
-    "kubeinformer/testing/control_plane/go_module/go.mod",
-    "kubeinformer/testing/control_plane/go_module/go.sum",
+    "kubeinformer/testing/control_plane/go_module/1.37/go.mod",
+    "kubeinformer/testing/control_plane/go_module/1.37/go.sum",
     "*.dist-info/licenses/LICENSE",
 )
 

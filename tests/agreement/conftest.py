@@ -20,6 +20,11 @@ def real_server() -> Iterator[ControlPlane]:
         yield running
 
 
+def version_of(real_server: ControlPlane) -> str:
+    """Return the version that the in-memory server has to be like."""
+    return str(real_server.request("GET", "/version")[1]["gitVersion"])
+
+
 def fresh_pair(real_server: ControlPlane, server: APIServer) -> Pair:
     """Return both, with a namespace `{ns}` of the test's own on each."""
     memory = Side("in memory", server.url)
@@ -34,7 +39,7 @@ def fresh_pair(real_server: ControlPlane, server: APIServer) -> Pair:
 @pytest.fixture
 def pair(real_server: ControlPlane) -> Iterator[Pair]:
     """Both servers, and a namespace of the test's own."""
-    with APIServer() as server:
+    with APIServer(version=version_of(real_server)) as server:
         found = fresh_pair(real_server, server)
         yield found
         found.close()

@@ -125,7 +125,8 @@ def normalized(side: Side, answer: Answer, ignore: tuple[str, ...] = ()) -> Answ
 
 def _normalized(side: Side, value: Any, name: str, ignored: set[str]) -> Any:
     if isinstance(value, list):
-        return [_normalized(side, entry, name, ignored) for entry in value]
+        entries = [_normalized(side, entry, name, ignored) for entry in value]
+        return sorted(entries, key=str) if name == "causes" else entries  # Go's maps have no order
     if isinstance(value, dict):
         is_list = "items" in value or "rows" in value
         if value.get("generateName") and "name" in value:

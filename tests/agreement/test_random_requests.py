@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from tests.agreement.conftest import fresh_pair
+from tests.agreement.conftest import fresh_pair, version_of
 from tests.agreement.servers import APPLY, JSON_PATCH, MERGE, STRATEGIC, Pair
 
 from kubeinformer.testing import APIServer, ControlPlane
@@ -116,7 +116,7 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(path=paths, name=names, finalizers=finalizers)
     def set_finalizers(self, path: str, name: str, finalizers: Any) -> None:
-        self.pair.ask("PATCH", f"{path}/{name}", {"metadata": {"finalizers": finalizers}}, MERGE)
+        self.pair.ask("PATCH", f"{path}/{name}", {"metadata": {"finalizers": finalizers or None}}, MERGE)
 
     @rule(
         path=paths,
@@ -196,7 +196,7 @@ def _quoted(selector: str) -> str:
 @pytest.fixture(scope="module")
 def servers(real_server: ControlPlane) -> Iterator[tuple[ControlPlane, APIServer]]:
     with ExitStack() as stack:
-        memory = stack.enter_context(APIServer())
+        memory = stack.enter_context(APIServer(version=version_of(real_server)))
         real_server.install_crd(DEFINITION)
         memory.create("crds", DEFINITION)
         yield real_server, memory

@@ -29,13 +29,20 @@ class PlainClient:
     """
 
     def __init__(
-        self, url: str, *, ca_file: Path | None = None, token: str = "", timeout: float = 30.0
+        self,
+        url: str,
+        *,
+        ca_file: Path | None = None,
+        token: str = "",
+        certificate: tuple[Path, Path] | None = None,
+        timeout: float = 30.0,
     ) -> None:
         self.url = url
         self._address = urlsplit(url).netloc
         self._ca_file = ca_file
         self._tls: ssl.SSLContext | None = None
         self._token = token
+        self._certificate = certificate
         self._timeout = timeout
 
     def request(
@@ -103,10 +110,12 @@ class PlainClient:
         )
 
     def _connection(self) -> HTTPConnection:
-        if self._ca_file is None:
+        if self.url.startswith("http:"):
             return HTTPConnection(self._address, timeout=self._timeout)
         if self._tls is None:
-            self._tls = ssl.create_default_context(cafile=str(self._ca_file))
+            self._tls = ssl.create_default_context(cafile=self._ca_file)
+            if self._certificate is not None:
+                self._tls.load_cert_chain(*self._certificate)
         return HTTPSConnection(self._address, timeout=self._timeout, context=self._tls)
 
 

@@ -11,6 +11,7 @@ from kubeinformer.testing.api_server.field_sets import FieldSet, Path, fields_of
 from kubeinformer.testing.api_server.object_documents import Document
 
 APPLY, UPDATE = "Apply", "Update"
+BEFORE_FIRST_APPLY = "before-first-apply"
 
 
 class Manager(NamedTuple):
@@ -85,10 +86,13 @@ def with_update(
 ) -> list[Document]:
     """Return the `managedFields` of an object after somebody has created or changed it otherwise than by apply.
 
-    Whoever owned a field that changes loses it, and the writer owns it.
+    Whoever owned a field that changes loses it, and the writer owns it. An object that nobody owns anything of is left
+    alone until the first apply.
     """
     base = before if after["metadata"].get("managedFields") in (None, []) else after
     managers = {} if after["metadata"].get("managedFields") == [{}] else read_managers(base)
+    if not managers and "uid" in before["metadata"]:
+        return []
     change = change_between(before, after, typed=typed)
     taken = change.written | change.removed
     changed = {
@@ -99,6 +103,19 @@ def with_update(
         known = changed.get(manager, Ownership())
         changed[manager] = Ownership(known.fields | change.written, timestamp(wall_time))
     return write_managers(changed)
+
+
+def managers_before_apply(
+    document: Document, api_version: str, *, typed: bool, wall_time: float
+) -> dict[Manager, Ownership]:
+    """Return the managers of an object; what nobody owned before the first apply has an owner of that name."""
+    managers = read_managers(document)
+    if managers or "uid" not in document["metadata"]:
+        return managers
+    everything = change_between({"metadata": {}}, document, typed=typed).written
+    if not everything:
+        return {}
+    return {Manager(BEFORE_FIRST_APPLY, UPDATE, api_version): Ownership(everything, timestamp(wall_time))}
 
 
 def timestamp(wall_time: float) -> str:

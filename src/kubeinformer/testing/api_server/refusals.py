@@ -143,6 +143,14 @@ def conflict(served: ServedResource, name: str, cause: str = "") -> Refusal:
     return Refusal(409, "Conflict", message, {"name": name, **served.details})
 
 
+def failed_precondition(served: ServedResource, name: str, cause: str) -> Refusal:
+    """409: an object is not the one that somebody wanted to delete; the real server names the kind here."""
+    group, kind = served.resource.group, served.resource.kind
+    named = f"{kind}.{group}" if group else kind
+    details = {"name": name, **({"group": group} if group else {}), "kind": kind}
+    return Refusal(409, "Conflict", f'Operation cannot be fulfilled on {named} "{name}": {cause}', details)
+
+
 def invalid(served: ServedResource, name: str, causes: Sequence[Cause]) -> Refusal:
     """422: the object breaks a rule."""
     if served.typed:

@@ -29,6 +29,7 @@ from kubeinformer.testing.api_server.refusals import (
     already_exists,
     bad_request,
     conflict,
+    failed_precondition,
     internal_error,
     invalid,
     not_found,
@@ -361,13 +362,13 @@ def _check_preconditions(current: StoredObject, preconditions: Mapping[str, str]
     metadata = current.document["metadata"]
     uid, version = preconditions.get("uid"), preconditions.get("resourceVersion")
     if uid is not None and uid != metadata["uid"]:
-        raise conflict(current.served, metadata["name"], _uid_fault(current, uid))
+        raise failed_precondition(current.served, metadata["name"], _uid_fault(current, uid))
     if version is not None and version != str(current.version):
         fault = (
             f"the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record "
             f"({current.version}). The object might have been modified"
         )
-        raise conflict(current.served, metadata["name"], fault)
+        raise failed_precondition(current.served, metadata["name"], fault)
 
 
 def _uid_fault(current: StoredObject, given: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubeinformer.testing.api_server.access_control import ADMIN, AccessControl, Denial, User
+from kubeinformer.testing.crd_files import Definitions, definitions_in
 from kubeinformer.testing.plain_client import PlainClient
 
 if TYPE_CHECKING:
@@ -114,13 +115,17 @@ class ServerAccess:
         """
         return self._plain_client().request(method, path, body, token=token, content_type=content_type)
 
-    def install_crd(self, *crds: Mapping[str, Any]) -> None:
+    def install_crd(self, *crds: Definitions) -> None:
         """Create or update CustomResourceDefinitions; their objects are served on return.
+
+        Args:
+            crds: Mappings, files of YAML or JSON, or folders of such files.
 
         Raises:
             StatusError: The server refused one.
+            ValueError: A file has no definition.
         """
-        for crd in crds:
+        for crd in definitions_in(*crds):
             path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd['metadata']['name']}"
             self._plain_client().apply(path, crd)
 

@@ -12,8 +12,8 @@ from kubeinformer.testing.api_server.managed_fields import (
     Ownership,
     any_below,
     change_between,
+    managers_before_apply,
     owned_by_others,
-    read_managers,
     timestamp,
     write_managers,
 )
@@ -44,7 +44,9 @@ def applied(
     Raises:
         Refusal: Somebody else owns a field, and it is not forced (409).
     """
-    managers = read_managers(current)
+    managers = managers_before_apply(
+        current, served.resource.api_version, typed=served.typed, wall_time=wall_time
+    )
     wants = frozenset(
         path
         for path, value in fields_of(wanted, typed=served.typed).items()
@@ -57,7 +59,7 @@ def applied(
         if not any_below(others, path) and not any_below(wants, path):
             merged = _remove(merged, path)
     change = change_between(current, merged, typed=served.typed)
-    conflicts = _conflicts(managers, manager, change.written & wants)
+    conflicts = _conflicts(managers, manager, change.written)
     if conflicts and not force:
         raise apply_conflict([_cause(path, owner) for path, owner in conflicts])
     lost = {path for path, _ in conflicts} | change.removed

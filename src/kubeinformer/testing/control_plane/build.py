@@ -1,8 +1,8 @@
 """Build etcd and kube-apiserver once: `python -m kubeinformer.testing.control_plane.build`.
 
 They are built from pinned Go modules (`go_module/`) into a cache folder of the user, which takes 4 to 9
-minutes on two cores, so it is a step of its own that no test waits for. With `KUBEBUILDER_ASSETS` set there is nothing
-to build. No other module imports this one: it is a command.
+minutes on two cores, so it is a step of its own that no test waits for. Minor versions may be named as arguments:
+`... build 1.34 1.37`. With `KUBEBUILDER_ASSETS` set there is nothing to build. No other module imports this one.
 """
 
 from __future__ import annotations
@@ -23,30 +23,32 @@ from kubeinformer.testing.control_plane.binaries import (
     ETCD,
     Binaries,
     GoModule,
+    are_given,
     binaries_in,
     find_binaries,
 )
 from kubeinformer.testing.control_plane.processes import ControlPlaneError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 _PACKAGES = {ETCD: "go.etcd.io/etcd/server/v3", API_SERVER: "k8s.io/kubernetes/cmd/kube-apiserver"}
 _PROGRESS_SECONDS = 15.0
 
 
-def build(report: Callable[[str], None]) -> Binaries:
+def build(report: Callable[[str], None], version: str | None = None) -> Binaries:
     """Build both programs, unless they are there; a build under way elsewhere is waited for, not repeated.
 
     They appear in the cache folder together and complete, by one rename.
 
     Args:
         report: Called with lines of progress, at least every 15 s.
+        version: The minor version, such as `1.34`; None for the newest, or what the environment says.
 
     Raises:
         ControlPlaneError: Go is missing or too old, or the build failed; the message has Go's last lines.
     """
-    module = GoModule.packaged()
+    module = GoModule.packaged(version)
     folder = module.cache_folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_name(f"{folder.name}.lock"), report):
@@ -134,21 +136,23 @@ def _progress(log: Path) -> str:
     return f"{downloads} modules downloaded, {len(lines) - downloads} packages compiled"
 
 
-def main() -> int:
-    """Make sure that both programs are there; return the exit code of the command."""
+def main(versions: Sequence[str] = ()) -> int:
+    """Make sure that both programs are there, of each version named; return the exit code of the command."""
 
     def report(line: str) -> None:
         sys.stdout.write(f"control plane: {line}\n")
         sys.stdout.flush()
 
     try:
-        binaries = find_binaries() if os.environ.get(ASSETS_VARIABLE) else build(report)
+        for version in versions or (None,):
+            given = version is None and are_given()
+            binaries = find_binaries() if given else build(report, version)
+            report(f"ready in {binaries.etcd.parent}")
     except ControlPlaneError as error:
         report(str(error))
         return 1
-    report(f"ready in {binaries.etcd.parent}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

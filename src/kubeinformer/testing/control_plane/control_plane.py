@@ -6,51 +6,83 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
-from kubeinformer.testing.control_plane import cluster_duties, users
+from kubeinformer.testing.control_plane import users
 from kubeinformer.testing.control_plane.binaries import API_SERVER, ETCD, find_binaries
+from kubeinformer.testing.control_plane.cluster_access import ClusterAccess
+from kubeinformer.testing.control_plane.existing_cluster import ExistingCluster
 from kubeinformer.testing.control_plane.processes import ControlPlaneError
 from kubeinformer.testing.control_plane.servers import PortTaken, Servers
+from kubeinformer.testing.control_plane.settings import settings_of, wants_existing_cluster, wants_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from kubeinformer.client.config import Config
+    from kubeinformer.testing.certificates import KeyPair
+    from kubeinformer.testing.plain_client import PlainClient
 
 _START_ATTEMPTS = 3
 
 
-class ControlPlane:
+class ControlPlane(ClusterAccess):
     """etcd and kube-apiserver on 127.0.0.1, ready after about 3 s, and gone for certain at the end.
 
         with ControlPlane() as control_plane:
             status, pods = control_plane.request("GET", "/api/v1/pods")
 
-    The programs come from the folder named by `KUBEBUILDER_ASSETS`, or were built by
-    `python -m kubeinformer.testing.control_plane.build`; this class never builds. No other component runs: nothing
-    schedules pods, makes service accounts or ends namespaces (but see `finalize_namespace`).
+    The programs are those that `KUBEBUILDER_ASSETS` (or `TEST_ASSET_ETCD` and `TEST_ASSET_KUBE_APISERVER`) names, or
+    were built by `python -m kubeinformer.testing.control_plane.build`; this class never builds. No other component
+    runs: nothing schedules pods, makes service accounts or ends namespaces (but see `finalize_namespace`).
+
+    With `USE_EXISTING_CLUSTER=true` it is the cluster of the current kubeconfig instead: requests, CRDs, namespaces and
+    tokens work, and whatever commands the servers themselves is an error.
 
     If the process that holds it dies, by SIGKILL too, both servers are killed and their files removed.
     Any thread may call any method; those that start and stop the API server run one after the other.
 
     Args:
-        api_server_flags: Added to kube-apiserver's command line, such as `--feature-gates=...`.
-        start_timeout: Seconds that each server has to become ready.
+        version: The minor version of Kubernetes, such as `1.34`; None for what the environment names, or the newest.
+        api_server_flags: Added to kube-apiserver's command line, such as `--oidc-issuer-url=...`; they win.
+        etcd_flags: Added to etcd's command line.
+        feature_gates: Features of kube-apiserver, such as `{"ShardedListAndWatch": True}`.
+        log_folder: Where what the servers wrote is left at the end; None for nowhere. With
+            `KUBEBUILDER_ATTACH_CONTROL_PLANE_OUTPUT=true` it goes to standard error as well.
+        start_timeout: Seconds that each server has to become ready; None for
+            `KUBEBUILDER_CONTROLPLANE_START_TIMEOUT`, or 60.
+        stop_timeout: Seconds that a server has to end; None for `KUBEBUILDER_CONTROLPLANE_STOP_TIMEOUT`, or 30.
     """
 
-    def __init__(self, *, api_server_flags: Sequence[str] = (), start_timeout: float = 60.0) -> None:
-        self._api_server_flags = tuple(api_server_flags)
-        self._start_timeout = start_timeout
+    def __init__(
+        self,
+        *,
+        version: str | None = None,
+        api_server_flags: Sequence[str] = (),
+        etcd_flags: Sequence[str] = (),
+        feature_gates: Mapping[str, bool] | None = None,
+        log_folder: str | Path | None = None,
+        start_timeout: float | None = None,
+        stop_timeout: float | None = None,
+    ) -> None:
+        self._version = version
+        self._settings = settings_of(
+            api_server_flags, etcd_flags, feature_gates or {}, start_timeout, stop_timeout
+        )
+        self._log_folder = log_folder
+        self._existing: ExistingCluster | None = None
         self._life_cycle = threading.RLock()
         self._tokens = users.make_tokens()
         self._running: Servers | None = None
 
     @staticmethod
-    def available() -> bool:
+    def available(version: str | None = None) -> bool:
         """Return whether the programs are there, so that a start would not fail for want of them."""
+        if wants_existing_cluster():
+            return True
         try:
-            find_binaries()
+            find_binaries(version)
         except ControlPlaneError:
             return False
         return True
@@ -63,8 +95,11 @@ class ControlPlane:
                 has the last lines of both logs.
         """
         with self._life_cycle:
-            if self._running is not None:
+            if self._running is not None or self._existing is not None:
                 raise ControlPlaneError("this control plane runs already")
+            if wants_existing_cluster():
+                self._existing = ExistingCluster()
+                return
             for attempt in range(1, _START_ATTEMPTS + 1):
                 try:
                     self._running = self._started()
@@ -75,10 +110,9 @@ class ControlPlane:
                     return
 
     def _started(self) -> Servers:
-        servers = Servers(find_binaries(), self._tokens, self._api_server_flags, self._start_timeout)
+        servers = Servers(find_binaries(self._version), self._tokens, self._settings)
         try:
-            servers.start_etcd()
-            servers.start_api_server()
+            servers.start()
         except BaseException:
             servers.stop()
             raise
@@ -88,8 +122,12 @@ class ControlPlane:
         """Kill both servers and remove their files; returns when both are done. May be called again."""
         with self._life_cycle:
             servers, self._running = self._running, None
+            existing, self._existing = self._existing, None
             if servers is not None:
+                servers.keep_logs(self._log_folder, to_standard_error=wants_output())
                 servers.stop()
+            if existing is not None:
+                existing.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -103,6 +141,8 @@ class ControlPlane:
     @property
     def _servers(self) -> Servers:
         servers = self._running
+        if self._existing is not None:
+            raise ControlPlaneError("with USE_EXISTING_CLUSTER the servers are somebody else's")
         if servers is None:
             raise ControlPlaneError("this control plane does not run: use it as a context manager")
         return servers
@@ -110,12 +150,12 @@ class ControlPlane:
     @property
     def url(self) -> str:
         """The API server's address, `https://127.0.0.1:<port>`, the same after each restart."""
-        return self._servers.url
+        return self._client.url
 
     @property
     def ca_file(self) -> str:
         """Path of the PEM file that the API server's certificate is verified with."""
-        return str(self._servers.ca_file)
+        return str(self._existing.ca_file or "") if self._existing else str(self._servers.ca_file)
 
     @property
     def kubeconfig(self) -> str:
@@ -132,34 +172,18 @@ class ControlPlane:
         """The admin's connection; another user's is the same with the token that `user` returns."""
         from kubeinformer.client.config import Config
 
+        if self._existing is not None:
+            return self._existing.config
         return Config(server=self.url, token=self.admin_token, ca_file=self.ca_file)
+
+    @property
+    def _client(self) -> PlainClient:
+        return self._existing.client if self._existing is not None else self._servers.client
 
     @property
     def logs(self) -> str:
         """The last lines that both servers wrote."""
         return self._servers.logs()
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        token: str | None = None,
-        content_type: str | None = None,
-    ) -> tuple[int, Any]:
-        """Send one plain request and return its status and its answer (decoded JSON, else text).
-
-        Args:
-            method: Such as `POST`.
-            path: Path and query, percent-encoded.
-            body: Sent as JSON; None for nothing.
-            token: Whose request this is; the admin's by default, "" for an anonymous one.
-            content_type: Of the body; by default JSON, and a merge patch for PATCH.
-
-        Raises:
-            OSError: The API server is down, or did not answer within 30 s.
-        """
-        return self._servers.client.request(method, path, body, token=token, content_type=content_type)
 
     def kill_api_server(self) -> None:
         """End the API server by SIGKILL: open watches are cut without a word. etcd keeps the data."""
@@ -273,21 +297,19 @@ class ControlPlane:
             users.grant(self._servers.client, name, token, rules, namespace)
         return token
 
-    def install_crd(self, *crds: Mapping[str, Any]) -> None:
-        """Create or update CustomResourceDefinitions; returns when their objects are served.
+    def client_certificate(self, name: str, groups: Sequence[str] = ()) -> KeyPair:
+        """Return a certificate and key that show a client to be this user; rights are given by RBAC to its name.
 
         Raises:
-            StatusError: The server refused one.
-            ControlPlaneError: One was not served within 30 s.
+            ControlPlaneError: `cryptography` is not installed: `pip install kubeinformer[testing]`.
         """
-        for crd in crds:
-            cluster_duties.install_crd(self._servers.client, crd)
+        authority = self._servers.client_authority
+        if authority is None:
+            raise ControlPlaneError("client certificates need cryptography: install kubeinformer[testing]")
+        return authority.for_client(name, groups)
 
-    def finalize_namespace(self, name: str) -> None:
-        """Delete a namespace and what is in it, as the namespace controller would; it is gone on return.
+    def user_config(self, name: str) -> Config:
+        """Return the connection of a user, as `user` takes it, by their token."""
+        from kubeinformer.client.config import Config
 
-        Raises:
-            StatusError: There is no such namespace, or the server protects it.
-            ControlPlaneError: The namespace has finalizers in its metadata, so it stays.
-        """
-        cluster_duties.finalize_namespace(self._servers.client, name)
+        return Config(server=self.url, token=self.user(name), ca_file=self.ca_file)

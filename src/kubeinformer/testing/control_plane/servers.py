@@ -6,7 +6,9 @@ import base64
 import secrets
 import shutil
 import signal
+import sys
 from http.client import HTTPException
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubeinformer.testing.control_plane.binaries import API_SERVER, ETCD, Binaries
@@ -21,15 +23,17 @@ from kubeinformer.testing.plain_client import PlainClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+
+    from kubeinformer.testing.certificates import CertificateAuthority
+    from kubeinformer.testing.control_plane.settings import ServerSettings
 
 TOKEN_FILE = "tokens.csv"  # noqa: S105 - a file's name
 SERVICE_ACCOUNT_KEY = "service-account.key"
 CERTIFICATES = "certificates"
+CLIENT_AUTHORITY = "client-ca.crt"
 
 _PORT_TAKEN = "address already in use"
 _PROBE_SECONDS = 2.0
-_STOP_SECONDS = 30.0
 
 # ECPrivateKey of RFC 5915: version 1, a 32-byte key, the curve P-256; the public half may be left out.
 _EC_KEY_HEAD = bytes.fromhex("30310201010420")
@@ -49,14 +53,12 @@ class Servers:
         kubeconfig: A kubeconfig file with a context for each user.
         client: Requests to the API server as its admin.
         etcd: Requests to etcd's JSON gateway.
+        client_authority: Signs the certificates of clients; None without the package that it needs.
     """
 
-    def __init__(
-        self, binaries: Binaries, tokens: Mapping[str, str], flags: Sequence[str], start_timeout: float
-    ) -> None:
+    def __init__(self, binaries: Binaries, tokens: Mapping[str, str], settings: ServerSettings) -> None:
         self._binaries = binaries
-        self._flags = flags
-        self._start_timeout = start_timeout
+        self._settings = settings
         self._etcd_port, self._peer_port, self._port = ReservedPort(), ReservedPort(), ReservedPort()
         self._processes = Processes()
         directory = self._processes.directory
@@ -67,9 +69,24 @@ class Servers:
         self.client = PlainClient(self.url, ca_file=self.ca_file, token=tokens[ADMIN])
         self.etcd = PlainClient(f"http://127.0.0.1:{self._etcd_port.number}")
         self._probe = PlainClient(self.url, ca_file=self.ca_file, token=tokens[ADMIN], timeout=_PROBE_SECONDS)
+        self.client_authority = _client_authority()
+        if self.client_authority is not None:
+            (directory / CLIENT_AUTHORITY).write_bytes(self.client_authority.certificate)
         write_service_account_key(directory / SERVICE_ACCOUNT_KEY)
         write_token_file(directory / TOKEN_FILE, tokens)
         write_kubeconfig(self.kubeconfig, self.url, self.ca_file, tokens)
+
+    def start(self) -> None:
+        """Start both at once, and return when the API server is ready; it waits for etcd by itself.
+
+        Raises:
+            PortTaken: Somebody else listens on a port.
+            ControlPlaneError: One ended, or was not ready in time.
+        """
+        self._launch_etcd()
+        self._launch_api_server()
+        self._wait_until_ready(ETCD, self.etcd)
+        self._wait_until_ready(API_SERVER, self._probe)
 
     def start_etcd(self) -> None:
         """Start etcd and return when it serves.
@@ -80,14 +97,18 @@ class Servers:
         """
         if self._processes.is_running(ETCD):
             raise ControlPlaneError("etcd runs already")
+        self._launch_etcd()
+        self._wait_until_ready(ETCD, self.etcd)
+
+    def _launch_etcd(self) -> None:
         command = etcd_command(
             self._binaries.etcd,
             self._data,
             port=self._etcd_port.number,
             peer_port=self._peer_port.number,
+            extra=self._settings.etcd_flags,
         )
         self._processes.start(ETCD, command)
-        self._wait_until_ready(ETCD, self.etcd)
 
     def start_api_server(self) -> None:
         """Start the API server and return when it is ready.
@@ -98,22 +119,29 @@ class Servers:
         """
         if self._processes.is_running(API_SERVER):
             raise ControlPlaneError("the API server runs already")
+        self._launch_api_server()
+        self._wait_until_ready(API_SERVER, self._probe)
+
+    def _launch_api_server(self) -> None:
+        flags = self._settings.all_api_server_flags
+        if self.client_authority is not None:
+            flags = [f"--client-ca-file={self._processes.directory / CLIENT_AUTHORITY}", *flags]
         command = api_server_command(
             self._binaries.api_server,
             self._processes.directory,
             port=self._port.number,
             etcd_url=self.etcd.url,
-            extra=self._flags,
+            extra=flags,
         )
         self._processes.start(API_SERVER, command)
-        self._wait_until_ready(API_SERVER, self._probe)
 
     def _wait_until_ready(self, name: str, probe: PlainClient) -> None:
         def is_settled() -> bool:
             return not self._processes.is_running(name) or _is_ready(probe)
 
-        if not wait_until(is_settled, self._start_timeout):
-            raise ControlPlaneError(f"{name} was not ready after {self._start_timeout:g} s\n{self.logs()}")
+        seconds = self._settings.start_timeout
+        if not wait_until(is_settled, seconds):
+            raise ControlPlaneError(f"{name} was not ready after {seconds:g} s\n{self.logs()}")
         if not self._processes.is_running(name):
             kind = PortTaken if _PORT_TAKEN in self._processes.log(name) else ControlPlaneError
             raise kind(f"{name} ended with {self._processes.exit_code(name)}\n{self.logs()}")
@@ -123,12 +151,12 @@ class Servers:
         self._processes.signal(name, number)
 
     def end(self, name: str, number: signal.Signals) -> None:
-        """End a server by this signal, wait until it is gone, and kill it if that takes over 30 s."""
+        """End a server by this signal, wait until it is gone, and kill it if that takes too long."""
         self.send_signal(name, number)
         self.send_signal(name, signal.SIGCONT)  # a paused process takes no SIGTERM
-        if not wait_until(lambda: not self._processes.is_running(name), _STOP_SECONDS):
+        if not wait_until(lambda: not self._processes.is_running(name), self._settings.stop_timeout):
             self.send_signal(name, signal.SIGKILL)
-            wait_until(lambda: not self._processes.is_running(name), _STOP_SECONDS)
+            wait_until(lambda: not self._processes.is_running(name), self._settings.stop_timeout)
 
     def save_data(self) -> None:
         """Keep a copy of etcd's data, in place of an earlier one; etcd must not run."""
@@ -156,6 +184,18 @@ class Servers:
         """Return the last lines of both servers."""
         return "\n".join(f"--- {name}\n{self._processes.log(name)}" for name in (ETCD, API_SERVER))
 
+    def keep_logs(self, folder: str | Path | None, *, to_standard_error: bool) -> None:
+        """Leave everything that the servers wrote in a folder, and on standard error."""
+        for name in (ETCD, API_SERVER):
+            log = self._processes.directory / f"{name}.log"
+            if not log.exists():
+                continue
+            if folder is not None:
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                shutil.copy(log, folder)
+            if to_standard_error:
+                sys.stderr.write(f"--- {name}\n{log.read_text(errors='replace')}")
+
     def stop(self) -> None:
         """Kill both, remove their files, free their ports. May be called again."""
         self._processes.stop()
@@ -170,6 +210,14 @@ def _is_ready(probe: PlainClient) -> bool:
         return False
 
 
+def _client_authority() -> CertificateAuthority | None:
+    try:
+        from kubeinformer.testing.certificates import CertificateAuthority
+    except ImportError:
+        return None
+    return CertificateAuthority("kubeinformer-clients")
+
+
 def write_service_account_key(path: Path) -> None:
     """Write the private key that the API server signs service account tokens with.
 
@@ -179,7 +227,9 @@ def write_service_account_key(path: Path) -> None:
     path.write_text(f"-----BEGIN EC PRIVATE KEY-----\n{key}-----END EC PRIVATE KEY-----\n")
 
 
-def etcd_command(binary: Path, data: Path, *, port: int, peer_port: int) -> list[str]:
+def etcd_command(
+    binary: Path, data: Path, *, port: int, peer_port: int, extra: Sequence[str] = ()
+) -> list[str]:
     """Return the command line of an etcd of one member, which writes to disk but does not wait for it."""
     client, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer_port}"
     return [
@@ -193,6 +243,7 @@ def etcd_command(binary: Path, data: Path, *, port: int, peer_port: int) -> list
         f"--initial-cluster=default={peer}",
         "--unsafe-no-fsync",
         "--log-level=warn",
+        *extra,
     ]
 
 
