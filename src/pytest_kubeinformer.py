@@ -9,6 +9,13 @@ Fixtures:
     kubernetes_server: each of the two in turn, or those that `@pytest.mark.kubernetes_servers("memory", "real")` names.
     kubernetes_namespace: the name of a namespace of the test's own, on each of these servers that the test uses.
 
+A suite that wants its servers otherwise overrides the fixture that starts them, and the others follow:
+
+    @pytest.fixture
+    def kubernetes_api_server():
+        with APIServer(tls=True, clock=FakeClock()) as server:
+            yield server
+
 Where the programs of the real one are not there, tests that need it are skipped; with `--kubernetes-real=required`
 (or `KUBEINFORMER_REAL_SERVER=required`) they fail, with `never` they are always skipped. A failed test shows what the
 in-memory server was asked, and what the real one wrote.

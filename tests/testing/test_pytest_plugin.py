@@ -156,6 +156,26 @@ def test_none(kubernetes_namespace): ...
     assert "the test uses no server, such as kubernetes_api_server" in said
 
 
+def test_a_suite_chooses_how_its_servers_are_started(tmp_path: Path) -> None:
+    """By a fixture of the same name; what builds on it takes that server, here one whose time the test moves."""
+    suite = """
+import pytest
+from kubeinformer.testing import APIServer, FakeClock
+
+@pytest.fixture
+def kubernetes_api_server():
+    with APIServer(clock=FakeClock(wall_time=0.0)) as server:
+        yield server
+
+@pytest.mark.kubernetes_servers("memory")
+def test_time(kubernetes_server, kubernetes_namespace):
+    kubernetes_server.advance(60)
+    made = kubernetes_server.create("configmaps", {"metadata": {"name": "a"}}, kubernetes_namespace)
+    assert made["metadata"]["creationTimestamp"] == "1970-01-01T00:01:00Z"
+"""
+    assert "1 passed" in run(tmp_path, suite=suite)
+
+
 def test_a_failed_test_shows_what_the_server_was_asked(tmp_path: Path) -> None:
     """A passed one shows nothing."""
     suite = """
