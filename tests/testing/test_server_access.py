@@ -161,3 +161,28 @@ def test_the_kubeconfig_has_a_context_for_each_user(server: APIServer) -> None:
         assert client.list("pods") == []
         with pytest.raises(Forbidden):
             client.list("configmaps")
+
+
+def test_reviews_know_users_and_rights(server: APIServer) -> None:
+    """`kubectl auth can-i` and `whoami`: for oneself, for others, for tokens."""
+    token = server.user("reader", PODS_ARE_READABLE, "default")
+    authorization, authentication = "/apis/authorization.k8s.io/v1", "/apis/authentication.k8s.io/v1"
+
+    def allowed(path: str, verb: str, **spec: str) -> bool:
+        wanted = {"verb": verb, "resource": "pods", "namespace": "default"}
+        review = {"spec": {"resourceAttributes": wanted, **spec}}
+        status, answer = server.request(
+            "POST", f"{authorization}/{path}", review, token=None if spec else token
+        )
+        assert status == 201
+        return bool(answer["status"]["allowed"])
+
+    assert allowed("selfsubjectaccessreviews", "list")
+    assert not allowed("selfsubjectaccessreviews", "delete")
+    assert allowed("subjectaccessreviews", "list", user="reader")
+    assert not allowed("subjectaccessreviews", "list", user="nobody")
+    _, mine = server.request("POST", f"{authentication}/selfsubjectreviews", {}, token=token)
+    assert mine["status"]["userInfo"]["username"] == "reader"
+    for given, known in ((token, True), ("unknown", False)):
+        _, answer = server.request("POST", f"{authentication}/tokenreviews", {"spec": {"token": given}})
+        assert answer["status"].get("authenticated", False) is known

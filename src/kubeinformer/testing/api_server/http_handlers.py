@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -24,6 +24,7 @@ from kubeinformer.testing.api_server.http_responses import (
 )
 from kubeinformer.testing.api_server.list_options import asks_for_watch, parse_list_options
 from kubeinformer.testing.api_server.negotiation import negotiated
+from kubeinformer.testing.api_server.object_documents import Document
 from kubeinformer.testing.api_server.object_storage import ObjectStorage
 from kubeinformer.testing.api_server.refusals import Refusal, internal_error, too_large_body
 from kubeinformer.testing.api_server.registry import Registry
@@ -32,6 +33,7 @@ from kubeinformer.testing.api_server.request_info import RequestInfo, parse_requ
 from kubeinformer.testing.api_server.request_log import RequestLog, RequestRecord
 from kubeinformer.testing.api_server.resource_table import ResourceTable
 from kubeinformer.testing.api_server.resource_verbs import ResourceVerbs, selection_of
+from kubeinformer.testing.api_server.reviews import Reviews
 from kubeinformer.testing.api_server.server_information import ServerInformation
 from kubeinformer.testing.api_server.server_thread import certificate_subject
 from kubeinformer.testing.api_server.verb_requests import Request
@@ -97,6 +99,7 @@ class HttpHandlers:
         self._storage = storage
         self._verbs = ResourceVerbs(storage, registry, clock.time)
         self._clock = clock
+        self._reviews = Reviews(access, table)
         self._lock = lock
         self._hub = hub
         self._faults = faults
@@ -164,7 +167,7 @@ class HttpHandlers:
         self._access.check(user, token, info)
         if info.verb == "watch":
             return await self._watch(exchange, info)
-        return await self._answer(exchange, info)
+        return await self._answer(exchange, info, lambda review: self._reviews.answer(review, user, token))
 
     def _parse(self, record: RequestRecord) -> tuple[RequestInfo | None, Refusal | None]:
         """Fill in what the request is about; None for one about the server itself."""
@@ -180,14 +183,16 @@ class HttpHandlers:
         record.namespace, record.name, record.subresource = info.namespace, info.name, info.subresource
         return info, None
 
-    async def _answer(self, exchange: _Exchange, info: RequestInfo) -> web.Response:
+    async def _answer(
+        self, exchange: _Exchange, info: RequestInfo, review: Callable[[Document], Document]
+    ) -> web.Response:
         request, record = exchange.request, exchange.record
         body = await _body(request)
         content_type = request.headers.get("Content-Type", "").partition(";")[0].strip()
         form = self._form(exchange, info, is_list=info.verb in {"list", "deletecollection"})
         with self._lock:
             answer = self._verbs.answer(
-                Request(info, exchange.query, content_type, body, form, record.user_agent)
+                Request(info, exchange.query, content_type, body, form, record.user_agent, review)
             )
         headers = warning_headers(info.served.warning)
         return response(record, answer.status, answer.body + b"\n", headers=headers)

@@ -128,8 +128,6 @@ class Registry:
             document = with_initial_status(served, document)
         document = rules.prepared(document) if rules else document
         document = canonical(served, self._with_system_fields(served, document, namespace))
-        if not served.stored:
-            return StoredObject(served, "", 0, document, encode_item(served, document))
         return self._put(served, served.key(namespace, name), document)
 
     def update(
@@ -311,7 +309,7 @@ class Registry:
         before: Document | None = None,
     ) -> Document:
         """Return a document that says who owns its fields, where somebody asks."""
-        if manager is None or not served.stored:
+        if manager is None:
             return document
         document = canonical(served, document)
         seen = without_server_part(served, document) if before is None else document

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from kubeinformer.testing.api_server.list_answers import answer_list
 from kubeinformer.testing.api_server.list_options import ListOptions, parse_list_options
 from kubeinformer.testing.api_server.manager_names import applier_of, manager_of
-from kubeinformer.testing.api_server.object_documents import encode
+from kubeinformer.testing.api_server.object_documents import Document, encode
 from kubeinformer.testing.api_server.object_selection import ObjectSelection, parse_selection
 from kubeinformer.testing.api_server.object_storage import ObjectStorage, StoredObject
 from kubeinformer.testing.api_server.patch_types import APPLY_PATCH, check_patch_type, patching
@@ -65,10 +65,14 @@ class ResourceVerbs:
 
     def _create(self, request: Request) -> Answer:
         info = request.info
-        stored = self._registry.create(
-            info.served, info.namespace, object_in(request), manager=manager_of(request)
-        )
+        document = object_in(request)
+        if not info.served.stored:
+            return Answer(201, encode(request.review({**self._head(info), **document})))
+        stored = self._registry.create(info.served, info.namespace, document, manager=manager_of(request))
         return Answer(201, request.form.whole(stored))
+
+    def _head(self, info: RequestInfo) -> Document:
+        return {"kind": info.served.resource.kind, "apiVersion": info.served.resource.api_version}
 
     def _get(self, request: Request) -> Answer:
         info = request.info

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,6 +27,7 @@ class Request(NamedTuple):
         body: The body.
         form: How objects are shown in the answer.
         user_agent: The User-Agent header.
+        review: Gives a verdict on an object of a kind that is answered and not kept.
     """
 
     info: RequestInfo
@@ -35,6 +36,7 @@ class Request(NamedTuple):
     body: bytes
     form: Representation
     user_agent: str = ""
+    review: Callable[[Document], Document] = lambda document: document
 
     @property
     def name(self) -> str:
