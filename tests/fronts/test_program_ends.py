@@ -16,6 +16,7 @@ HEAD = """
 import asyncio, logging, os, signal, sys, threading, time
 from kubeinformer import Config, SharedInformerFactory, aio
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin without it
 config = Config(server=sys.argv[1])
 said = threading.Lock()
 

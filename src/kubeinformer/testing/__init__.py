@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kubeinformer.testing.api_server import APIServer
     from kubeinformer.testing.control_plane import ControlPlane
     from kubeinformer.testing.fake_clock import FakeClock
+    from kubeinformer.testing.recording import record, replay
     from kubeinformer.testing.waiting import eventually, eventually_async, eventually_equal
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "eventually",
     "eventually_async",
     "eventually_equal",
+    "record",
+    "replay",
 ]
 
 _MODULES = {
@@ -30,6 +33,8 @@ _MODULES = {
     "eventually": "waiting",
     "eventually_async": "waiting",
     "eventually_equal": "waiting",
+    "record": "recording",
+    "replay": "recording",
 }
 
 
