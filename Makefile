@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test test-versions faults lint types layers wheel control-plane clean
+.PHONY: help demo test test-versions peers faults lint types layers wheel control-plane clean
 
 help:  ## What can be made
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -30,6 +30,12 @@ test-versions: $(INSTALLED)  ## The comparison of the two test servers, on an ol
 	KUBEINFORMER_CONTROL_PLANE_VERSION=1.34 $(BIN)/python -m pytest tests/agreement \
 		tests/control_plane/test_kinds_on_the_server.py tests/control_plane/test_informer_watch_list.py
 
+peers:  ## Other people's programs on the in-memory server, in an environment of their own: .venv-peers
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venv-peers/bin/python -m pip install --quiet --editable . --group peers
+	KUBEINFORMER_PEERS=1 .venv-peers/bin/python -m pytest -p no:cloudcoil -W default tests/peers
+
 faults: control-plane  ## Five minutes of random faults on the real control plane; FAULT_SECONDS and FAULT_SEED choose
 	KUBEINFORMER_FAULT_SECONDS=$(or $(FAULT_SECONDS),300) KUBEINFORMER_FAULT_SEED=$(or $(FAULT_SEED),1) \
 		$(BIN)/python -m pytest --log-cli-level=INFO -o faulthandler_timeout=1800 tests/control_plane/test_fault_run.py
@@ -50,4 +56,4 @@ wheel: $(INSTALLED)  ## Build dist/*.whl, and try it in an environment that has 
 	$(BIN)/python scripts/check_wheel.py dist/*.whl
 
 clean:  ## Remove what the targets above made, except the control plane
-	rm -rf $(VENV) build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-peers build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -81,7 +81,9 @@ def main() -> None:
         print(f"list of 20,000 pods ({size / 1e6:.0f} MB): {seconds:.2f} s from the first byte to the last")
         began = time.perf_counter()
         _, size, _ = result(read(server, "/api/v1/pods"))
-        print(f"the same, from the request on: {time.perf_counter() - began:.2f} s, with the start of a process")
+        print(
+            f"the same, from the request on: {time.perf_counter() - began:.2f} s, with the start of a process"
+        )
         for body in ({"data": {"k": str(number)}} for number in range(options.events)):
             server.patch("configmaps", "map-000000", body)
         version = server.resource_version - options.events

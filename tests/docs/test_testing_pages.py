@@ -13,7 +13,7 @@ from tests.agreement.servers import IGNORED_FIELDS, IGNORED_WORDS
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 BLOCK = re.compile(r"(?:<!-- file: (\S+) -->\n)?```python\n(.*?)```", re.DOTALL)
-PAGES = ("testing.md", "faults.md")
+PAGES = ("testing.md", "faults.md", "recording.md")
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -22,8 +22,9 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_block_runs(page: str) -> None:
+def test_every_block_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each by itself, as a reader would paste it."""
+    monkeypatch.chdir(tmp_path)
     plain = [block for file, block in blocks(page) if not file]
     assert plain
     for block in plain:

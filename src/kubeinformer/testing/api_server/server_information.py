@@ -40,7 +40,7 @@ class ServerInformation:
             return len(parts) <= 2
         if parts[0] == "apis":
             return len(parts) <= 3
-        return path == "/version" or path.startswith(_HEALTH_PATHS)
+        return path.rstrip("/") == "/version" or path.startswith(_HEALTH_PATHS)
 
     def has_root_of(self, path: str) -> bool:
         """Return whether anything is served below the path's root; if not, the answer is not even a Status."""
@@ -57,7 +57,7 @@ class ServerInformation:
         """
         if path.startswith(_HEALTH_PATHS):
             return Page(b"ok", _TEXT)
-        if path == "/version":
+        if path.rstrip("/") == "/version":
             return Page(encode(discovery.version_document(self.version)) + b"\n", _JSON)
         parts = path.strip("/").split("/")
         if len(parts) == 1 and _takes_aggregated(headers.get("Accept", "")):
