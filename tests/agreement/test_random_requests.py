@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from tests.agreement.conftest import fresh_pair, version_of
 from tests.agreement.servers import APPLY, JSON_PATCH, MERGE, STRATEGIC, Pair
+from tests.definitions import definition
 
 from kubeinformer.testing import APIServer, ControlPlane
 
@@ -32,27 +33,7 @@ KINDS = {
     MAPS: {"apiVersion": "v1", "kind": "ConfigMap"},
     WIDGETS: {"apiVersion": "agreement.example.org/v1", "kind": "Widget"},
 }
-DEFINITION = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "widgets.agreement.example.org"},
-    "spec": {
-        "group": "agreement.example.org",
-        "scope": "Namespaced",
-        "names": {"plural": "widgets", "kind": "Widget"},
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-                },
-                "subresources": {"status": {}},
-            }
-        ],
-    },
-}
+DEFINITION = definition("v1", group="agreement.example.org", subresources={"status": {}})
 
 paths = st.sampled_from(PATHS)
 names = st.sampled_from(["a", "b", "c"])

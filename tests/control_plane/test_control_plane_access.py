@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.control_plane.test_control_plane_objects import widgets
+from tests.definitions import definition
 
 from kubeinformer import Client, Config
 from kubeinformer.client.in_cluster import in_cluster_config
@@ -75,7 +75,7 @@ def test_a_token_for_somebody_else_is_refused(control_plane: ControlPlane, names
 def test_definitions_come_from_files(control_plane: ControlPlane, tmp_path: Path) -> None:
     """As a project keeps them."""
     file = tmp_path / "widgets.yaml"
-    file.write_text(yaml.safe_dump(widgets("v1")))
+    file.write_text(yaml.safe_dump(definition("v1")))
     control_plane.install_crd(file)
     assert control_plane.request("GET", "/apis/example.org/v1/widgets")[0] == 200
 

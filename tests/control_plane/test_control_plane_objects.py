@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from tests.definitions import definition
 
 from kubeinformer.errors import Invalid, NotFound
 from kubeinformer.testing.control_plane import ControlPlane
@@ -13,28 +12,10 @@ from kubeinformer.testing.control_plane.processes import ControlPlaneError
 pytestmark = pytest.mark.control_plane
 
 
-def widgets(*versions: str) -> dict[str, Any]:
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "widgets.example.org"},
-        "spec": {
-            "group": "example.org",
-            "scope": "Namespaced",
-            "names": {"plural": "widgets", "kind": "Widget"},
-            "versions": [
-                {"name": version, "served": True, "storage": version == versions[-1], "schema": schema}
-                for version in versions
-            ],
-        },
-    }
-
-
 def test_objects_of_an_installed_crd_are_served_at_once(control_plane: ControlPlane, namespace: str) -> None:
     """On return each version is discovered and takes objects, after a second install with a new version too."""
     for versions in (("v1",), ("v1", "v2")):
-        control_plane.install_crd(widgets(*versions))
+        control_plane.install_crd(definition(*versions))
         for version in versions:
             body = {
                 "apiVersion": f"example.org/{version}",
@@ -47,7 +28,7 @@ def test_objects_of_an_installed_crd_are_served_at_once(control_plane: ControlPl
 
 def test_a_malformed_crd_is_refused_with_the_servers_words(control_plane: ControlPlane) -> None:
     """The server's reason reaches the caller."""
-    crd = widgets("v1")
+    crd = definition("v1")
     crd["spec"]["scope"] = "Galactic"
     with pytest.raises(Invalid, match="Galactic"):
         control_plane.install_crd(crd)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from tests.definitions import definition
 
 from kubeinformer.testing import APIServer, eventually, eventually_async
 
@@ -133,27 +134,7 @@ def made(spec, name, patch, **_):
 def gone(**_): ...
 """
     )
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    server.create(
-        "crds",
-        {
-            "metadata": {"name": "widgets.example.org"},
-            "spec": {
-                "group": "example.org",
-                "scope": "Namespaced",
-                "names": {"plural": "widgets", "kind": "Widget"},
-                "versions": [
-                    {
-                        "name": "v1",
-                        "served": True,
-                        "storage": True,
-                        "schema": schema,
-                        "subresources": {"status": {}},
-                    }
-                ],
-            },
-        },
-    )
+    server.create("crds", definition("v1", subresources={"status": {}}))
     command = [sys.executable, "-m", "kopf", "run", "--standalone", "--all-namespaces", str(program)]
     with subprocess.Popen(
         command, env={"KUBECONFIG": server.kubeconfig, "PATH": ""}, stderr=subprocess.PIPE

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.definitions import definition
 from tests.programs import running
 
 from kubeinformer.testing import APIServer, eventually
@@ -117,25 +118,7 @@ def test_its_informer_follows_changes(server: APIServer, api: Any) -> None:
 
 def test_the_dynamic_client_finds_a_new_resource(server: APIServer, api: Any) -> None:
     """Discovery in the old form, then verbs on a custom resource, server-side apply included."""
-    definition = {
-        "metadata": {"name": "widgets.example.org"},
-        "spec": {
-            "group": "example.org",
-            "scope": "Namespaced",
-            "names": {"plural": "widgets", "kind": "Widget"},
-            "versions": [
-                {
-                    "name": "v1",
-                    "served": True,
-                    "storage": True,
-                    "schema": {
-                        "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-                    },
-                }
-            ],
-        },
-    }
-    server.create("crds", definition)
+    server.create("crds", definition("v1"))
     client = kubernetes.dynamic.DynamicClient(api)
     widgets = client.resources.get(api_version="example.org/v1", kind="Widget")
     body = {"apiVersion": "example.org/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": {"size": 1}}

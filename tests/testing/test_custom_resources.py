@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.definitions import definition
 from tests.history import eventually
 from tests.testing.asking import MERGE, TABLE, ask
 
@@ -14,31 +15,12 @@ from kubeinformer.testing import APIServer
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 WIDGETS = "/apis/example.org/v1/namespaces/default/widgets"
-ANYTHING = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
 
 
 @pytest.fixture
 def server() -> Iterator[APIServer]:
     with APIServer() as running:
         yield running
-
-
-def definition(*versions: str, **extra: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "widgets.example.org"},
-        "spec": {
-            "group": "example.org",
-            "scope": "Namespaced",
-            "names": {"plural": "widgets", "kind": "Widget", "shortNames": ["wd"], "categories": ["all"]},
-            "versions": [
-                {"name": version, "served": True, "storage": version == versions[-1], "schema": ANYTHING}
-                | extra
-                for version in versions
-            ],
-        },
-    }
 
 
 def widget(name: str, version: str = "v1", **fields: Any) -> dict[str, Any]:
@@ -48,7 +30,9 @@ def widget(name: str, version: str = "v1", **fields: Any) -> dict[str, Any]:
 def test_a_definition_is_served_at_once(server: APIServer) -> None:
     """It gets its conditions and the names that follow from others; discovery and the endpoint are there."""
     assert ask(server, "GET", WIDGETS).status == 404
-    assert ask(server, "POST", DEFINITIONS, definition("v1")).status == 201
+    crd = definition("v1")
+    crd["spec"]["names"] |= {"shortNames": ["wd"], "categories": ["all"]}
+    assert ask(server, "POST", DEFINITIONS, crd).status == 201
     found = ask(server, "GET", f"{DEFINITIONS}/widgets.example.org").body
     assert {entry["type"]: entry["status"] for entry in found["status"]["conditions"]} == {
         "NamesAccepted": "True",

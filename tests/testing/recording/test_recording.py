@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ from kubeinformer.errors import NotFound
 from kubeinformer.testing import APIServer, record, replay
 from kubeinformer.testing.recording.exchanges import RecordingError, read_recording
 from kubeinformer.testing.recording.recording_file import RecordingFile
-from kubeinformer.testing.recording.redaction import ChunkRedactor
+from kubeinformer.testing.recording.redaction import ChunkRedactor, redactor_for
 
 WAIT = 60.0
 SECRET = "never-to-be-seen"
@@ -28,6 +30,25 @@ SECRET = "never-to-be-seen"
 def server() -> Iterator[APIServer]:
     with APIServer(anonymous=False) as running:
         yield running
+
+
+ONE: dict[str, Any] = {
+    "kind": "Secret",
+    "metadata": {"name": "a"},
+    "data": {"k": SECRET},
+    "stringData": {"s": SECRET},
+}
+TEXTS = {
+    "object": json.dumps({"type": "ADDED", "object": ONE}),
+    "broken": json.dumps(ONE)[:-9],
+    "text": f"plain {SECRET}",
+    "list": json.dumps({"kind": "SecretList", "items": [ONE, {"status": {"token": SECRET}}]}),
+    "string": json.dumps(SECRET),
+    "array": json.dumps([SECRET]),
+    "unknown": json.dumps({"kind": "Other", "spec": SECRET}),
+    "binary": f'k8s\0\n"{SECRET}"\nx',
+    "status": json.dumps({"kind": "Status", "message": SECRET, "details": {"causes": [{"message": SECRET}]}}),
+}
 
 
 class Calls:
@@ -144,24 +165,13 @@ def test_redaction_can_be_left_out(server: APIServer, tmp_path: Path) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["object", "broken", "text", "nested"]), max_size=4),
+    st.lists(st.sampled_from(sorted(TEXTS)), max_size=4),
     st.lists(st.integers(min_value=1, max_value=30), min_size=1, max_size=20),
     st.booleans(),
 )
 def test_no_chunking_lets_a_secret_through(kinds: list[str], sizes: list[int], lines: bool) -> None:
     """Whole or malformed, in whatever pieces it comes."""
-    one: dict[str, Any] = {
-        "metadata": {"name": "a"},
-        "data": {"k": SECRET},
-        "stringData": {SECRET[:3]: SECRET},
-    }
-    texts = {
-        "object": json.dumps({"type": "ADDED", "object": one}),
-        "broken": json.dumps(one)[:-9],
-        "text": f"plain {SECRET}",
-        "nested": json.dumps({"items": [one, {"status": {"token": SECRET}}]}),
-    }
-    body = "".join(texts[kind] + "\n" for kind in kinds).encode()
+    body = "".join(TEXTS[kind] + "\n" for kind in kinds).encode()
     redactor = ChunkRedactor(lines=lines)
     written = b""
     position = 0
@@ -172,6 +182,57 @@ def test_no_chunking_lets_a_secret_through(kinds: list[str], sizes: list[int], l
     assert SECRET.encode() not in written
     if lines:
         assert written.count(b"\n") == body.count(b"\n")
+
+
+def test_large_bodies_pass_through(server: APIServer, tmp_path: Path) -> None:
+    """More than a megabyte, as a large object has."""
+    with record(server.config, tmp_path / "large.jsonl") as recorded, Client(recorded.config) as client:
+        body = {"metadata": {"name": "large"}, "data": {"k": "x" * 2_000_000}}
+        client.create("configmaps", body, namespace="default")
+    assert len(server.get("configmaps", "large")["data"]["k"]) == 2_000_000
+
+
+@pytest.mark.parametrize("end", [[], [{"exchange": 1, "at": 0, "end": "client gone"}]])
+def test_a_half_recorded_list_is_no_whole_answer(tmp_path: Path, end: list[Any]) -> None:
+    """The connection ends in its middle, as far as it was recorded."""
+    steps = [
+        {"recording": 1},
+        {"exchange": 1, "at": 0, "request": {"method": "GET", "path": "/api/v1/pods", "query": {}}},
+        {"exchange": 1, "at": 0, "answer": {"status": 200, "headers": {"Content-Type": "application/json"}}},
+        {"exchange": 1, "at": 0, "body": '{"items":['},
+        *end,
+    ]
+    file = tmp_path / "half.jsonl"
+    file.write_text("".join(json.dumps(step) + "\n" for step in steps))
+    with replay(file) as replayed:
+        connection = http.client.HTTPConnection(replayed.url.removeprefix("http://"), timeout=10)
+        connection.request("GET", "/api/v1/pods")
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            connection.getresponse().read()
+        connection.close()
+
+
+def test_a_watch_after_the_end_is_open_and_silent(server: APIServer, tmp_path: Path) -> None:
+    """The client has its answer's head, and waits for events."""
+    file = tmp_path / "watch.jsonl"
+    with record(server.config, file) as recorded, SharedInformerFactory(recorded.config) as factory:
+        factory.informer("configmaps")
+        factory.start()
+        factory.wait_for_cache_sync(WAIT)
+        server.wait_for_watches(1)
+    [query] = {tuple(sorted(one.query.items())) for one in read_recording(file) if "watch" in one.query}
+    with replay(file) as replayed:
+        for _ in range(2):  # the one that was recorded, and one more
+            connection = http.client.HTTPConnection(replayed.url.removeprefix("http://"), timeout=10)
+            connection.request("GET", f"/api/v1/configmaps?{urlencode(query)}")
+            assert connection.getresponse().status == 200
+            connection.close()
+
+
+def test_an_encoded_path_hides_nothing_from_redaction() -> None:
+    """`%73ecrets` is `secrets`."""
+    assert redactor_for("/api/v1/%73ecrets", watch=False) is not None
+    assert redactor_for("/api/v1/configmaps", watch=False) is None
 
 
 def test_what_was_never_asked_is_not_answered(server: APIServer, tmp_path: Path) -> None:

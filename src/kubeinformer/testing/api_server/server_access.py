@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kubeinformer.testing.api_server.access_control import ADMIN, AccessControl, Denial, User
 from kubeinformer.testing.crd_files import Definitions, definitions_in
 from kubeinformer.testing.plain_client import PlainClient
+from kubeinformer.testing.plain_requests import PlainRequests
 
 if TYPE_CHECKING:
     from kubeinformer.client.config import Config
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _AUTHENTICATED = "system:authenticated"
 
 
-class ServerAccess:
+class ServerAccess(PlainRequests):
     """Connections and users. Any thread may call any method, whether the server runs or not.
 
     Args:
@@ -96,25 +97,6 @@ class ServerAccess:
         """Return the connection of a user by their token."""
         return self._config(self.user(name))
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        token: str | None = None,
-        content_type: str | None = None,
-    ) -> tuple[int, Any]:
-        """Send one plain request over HTTP and return its status and its answer (decoded JSON, else text).
-
-        Args:
-            method: Such as `POST`.
-            path: Path and query, percent-encoded.
-            body: Sent as JSON; None for nothing.
-            token: Whose request this is; the admin's by default, "" for an anonymous one.
-            content_type: Of the body; by default JSON, and a merge patch for PATCH.
-        """
-        return self._plain_client().request(method, path, body, token=token, content_type=content_type)
-
     def install_crd(self, *crds: Definitions) -> None:
         """Create or update CustomResourceDefinitions; their objects are served on return.
 
@@ -127,7 +109,7 @@ class ServerAccess:
         """
         for crd in definitions_in(*crds):
             path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd['metadata']['name']}"
-            self._plain_client().apply(path, crd)
+            self._client.apply(path, crd)
 
     def finalize_namespace(self, name: str) -> None:
         """Delete a namespace with all that is in it.
@@ -135,7 +117,7 @@ class ServerAccess:
         Raises:
             StatusError: There is no such namespace.
         """
-        self._plain_client().call("DELETE", f"/api/v1/namespaces/{name}")
+        self._client.call("DELETE", f"/api/v1/namespaces/{name}")
 
     def revoke(self, token: str) -> None:
         """Answer 401 to a token from now on; `user` makes a new one. Running watches go on, as on a real server."""
@@ -190,7 +172,8 @@ class ServerAccess:
         context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
-    def _plain_client(self) -> PlainClient:
+    @property
+    def _client(self) -> PlainClient:
         ca_file = Path(self.ca_file) if self.ca_file else None
         return PlainClient(self.url, ca_file=ca_file, token=self._admin_token)
 

@@ -4,51 +4,24 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kubeinformer.testing.control_plane import cluster_duties
 from kubeinformer.testing.crd_files import Definitions, definitions_in
+from kubeinformer.testing.plain_requests import PlainRequests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kubeinformer.testing.plain_client import PlainClient
 
-
-class ClusterAccess:
+class ClusterAccess(PlainRequests):
     """Any thread may call any method."""
-
-    @property
-    def _client(self) -> PlainClient:
-        raise NotImplementedError
 
     @property
     def ca_file(self) -> str:
         """Path of the PEM file that the API server's certificate is verified with."""
         raise NotImplementedError
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        token: str | None = None,
-        content_type: str | None = None,
-    ) -> tuple[int, Any]:
-        """Send one plain request and return its status and its answer (decoded JSON, else text).
-
-        Args:
-            method: Such as `POST`.
-            path: Path and query, percent-encoded.
-            body: Sent as JSON; None for nothing.
-            token: Whose request this is; the admin's by default, "" for an anonymous one.
-            content_type: Of the body; by default JSON, and a merge patch for PATCH.
-
-        Raises:
-            OSError: The API server is down, or did not answer within 30 s.
-        """
-        return self._client.request(method, path, body, token=token, content_type=content_type)
 
     def install_crd(self, *crds: Definitions) -> None:
         """Create or update CustomResourceDefinitions; returns when their objects are served.

@@ -65,6 +65,11 @@ def key_of(method: str, path: str, query: Mapping[str, str]) -> Key:
     return method, path, tuple(sorted(item for item in query.items() if item[0] not in _VOLATILE))
 
 
+def is_watch(query: Mapping[str, str]) -> bool:
+    """Return whether parameters ask for a watch."""
+    return query.get("watch", "").lower() in {"1", "true"}
+
+
 def encode_body(chunk: bytes) -> Any:
     """Return bytes as they stand in a recording."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +19,7 @@ from kubeinformer.client.impersonation import impersonation_headers
 from kubeinformer.client.tls import tls_context
 from kubeinformer.clock import SystemClock
 from kubeinformer.testing.api_server.server_thread import ServerThread, abort
-from kubeinformer.testing.recording.exchanges import CLIENT_GONE, COMPLETE, CUT, UNREACHABLE
+from kubeinformer.testing.recording.exchanges import CLIENT_GONE, COMPLETE, CUT, UNREACHABLE, is_watch
 from kubeinformer.testing.recording.recording_file import RecordingFile
 from kubeinformer.testing.recording.redaction import ChunkRedactor, redactor_for
 
@@ -75,8 +76,7 @@ class Recorder:
         query = {name: request.rel_url.query.getall(name)[0] for name in request.rel_url.query}
         path = request.rel_url.raw_path
         number = self._file.begin(request.method, path, query)
-        watch = query.get("watch", "").lower() in {"1", "true"}
-        redactor = redactor_for(path, watch=watch) if self._redact else None
+        redactor = redactor_for(path, watch=is_watch(query)) if self._redact else None
         end = CLIENT_GONE
         try:
             async with self._session() as session, await self._open(session, request) as upstream:
@@ -96,10 +96,11 @@ class Recorder:
 
     async def _open(self, session: aiohttp.ClientSession, request: web.BaseRequest) -> aiohttp.ClientResponse:
         url = URL(self._upstream.server.rstrip("/") + request.rel_url.raw_path_qs, encoded=True)
+        body = b"".join([chunk async for chunk in request.content.iter_any()])
         return await session.request(
             request.method,
             url,
-            data=await request.read() or None,
+            data=BytesIO(body) if body else None,
             headers=await self._headers(request.headers),
             allow_redirects=False,
             proxy=self._upstream.proxy_url,

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
 _SECRET_ENDPOINTS = frozenset({"secrets", "token", "tokenreviews"})
 _HIDDEN_MAPS = frozenset({"data", "stringData"})
-_HIDDEN_VALUES = frozenset({"token", "kubectl.kubernetes.io/last-applied-configuration"})
+_HIDDEN_VALUES = frozenset({"message", "token", "kubectl.kubernetes.io/last-applied-configuration"})
+_KNOWN_KINDS = frozenset(
+    {
+        "PartialObjectMetadata",
+        "PartialObjectMetadataList",
+        "Secret",
+        "SecretList",
+        "Status",
+        "Table",
+        "TokenRequest",
+        "TokenReview",
+    }
+)
 HIDDEN = "REDACTED"
-
-Redactor = Callable[[bytes], bytes]
 
 
 def redactor_for(path: str, *, watch: bool) -> ChunkRedactor | None:
@@ -22,7 +32,7 @@ def redactor_for(path: str, *, watch: bool) -> ChunkRedactor | None:
         path: The path of the request.
         watch: Whether the answer is a stream of lines.
     """
-    if _SECRET_ENDPOINTS.isdisjoint(path.split("/")):
+    if _SECRET_ENDPOINTS.isdisjoint(unquote(path).split("/")):
         return None
     return ChunkRedactor(lines=watch)
 
@@ -30,7 +40,8 @@ def redactor_for(path: str, *, watch: bool) -> ChunkRedactor | None:
 class ChunkRedactor:
     """Collects chunks until they are whole JSON texts, and returns these without what is secret.
 
-    What is no JSON is replaced altogether, so nothing gets through that was not understood.
+    What is no object of a known kind is replaced altogether, and so is everything after it in a stream of lines: nothing
+    gets through that was not understood.
 
     Args:
         lines: Whether each line is a text of its own, instead of the whole body.
@@ -39,6 +50,7 @@ class ChunkRedactor:
     def __init__(self, *, lines: bool) -> None:
         self._lines = lines
         self._pending = bytearray()
+        self._is_understood = True
 
     def feed(self, chunk: bytes) -> bytes:
         """Take a chunk and return what can be written by now."""
@@ -47,22 +59,40 @@ class ChunkRedactor:
             return b""
         whole, newline, rest = self._pending.rpartition(b"\n")
         self._pending = bytearray(rest)
-        return b"".join(redacted(line) + b"\n" for line in bytes(whole).split(b"\n")) if newline else b""
+        return (
+            b"".join(self._redacted(line) + b"\n" for line in bytes(whole).split(b"\n")) if newline else b""
+        )
 
     def finish(self) -> bytes:
         """Return what is left at the end of the body."""
         rest, self._pending = bytes(self._pending), bytearray()
-        return redacted(rest) if rest else b""
+        return self._redacted(rest) if rest else b""
+
+    def _redacted(self, text: bytes) -> bytes:
+        if not text.strip():
+            return text
+        shown = redacted(text) if self._is_understood else None
+        if shown is None:
+            self._is_understood = False
+            return f"{HIDDEN}: {len(text)} bytes that are no known object".encode()
+        return shown
 
 
-def redacted(text: bytes) -> bytes:
-    """Return a JSON text with every secret value replaced; something else, for what is no JSON."""
-    if not text.strip():
-        return text
+def redacted(text: bytes) -> bytes | None:
+    """Return a JSON text with every secret value replaced; None unless it is an object, or an event, of a known kind."""
     try:
-        return msgspec.json.encode(_hidden(msgspec.json.decode(text)))
+        document = msgspec.json.decode(text)
+        return msgspec.json.encode(_hidden(document)) if _is_known(document) else None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return f"{HIDDEN}: {len(text)} bytes that are no JSON".encode()
+        return None
+
+
+def _is_known(document: Any) -> bool:
+    if not isinstance(document, dict):
+        return False
+    if document.keys() == {"type", "object"}:
+        return _is_known(document["object"])
+    return document.get("kind") in _KNOWN_KINDS
 
 
 def _hidden(value: Any, name: str = "") -> Any:

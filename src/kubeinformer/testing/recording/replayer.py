@@ -16,7 +16,16 @@ from kubeinformer.testing.api_server.http_responses import refused
 from kubeinformer.testing.api_server.refusals import Refusal
 from kubeinformer.testing.api_server.request_log import RequestLog, RequestRecord
 from kubeinformer.testing.api_server.server_thread import ServerThread, abort
-from kubeinformer.testing.recording.exchanges import CUT, UNREACHABLE, Exchange, Key, key_of, read_recording
+from kubeinformer.testing.recording.exchanges import (
+    COMPLETE,
+    CUT,
+    UNREACHABLE,
+    Exchange,
+    Key,
+    is_watch,
+    key_of,
+    read_recording,
+)
 
 if TYPE_CHECKING:
     from kubeinformer.client.config import Config
@@ -90,7 +99,7 @@ class Replayer:
         self.requests.append(record)
         exchange = self._next(key_of(record.method, record.path, query))
         if exchange is None:
-            return await self._not_recorded(record)
+            return await self._not_recorded(request, record)
         return await self._serve(request, record, exchange)
 
     def _next(self, key: Key) -> Exchange | None:
@@ -100,10 +109,13 @@ class Replayer:
             return None
         return waiting[0] if len(waiting) == 1 and _is_discovery(key[1]) else waiting.popleft()
 
-    async def _not_recorded(self, record: RequestRecord) -> web.StreamResponse:
-        """Answer what was never asked: a watch at the end of the recording stays open and silent."""
+    async def _not_recorded(self, request: web.BaseRequest, record: RequestRecord) -> web.StreamResponse:
+        """Answer what was never asked: a watch at the end of the recording opens, and stays silent."""
         known = key_of(record.method, record.path, record.query) in self._waiting
-        if known and "watch" in record.query:
+        if known and is_watch(record.query):
+            answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+            answer.enable_chunked_encoding()
+            await answer.prepare(request)
             await asyncio.get_running_loop().create_future()
         self.unmatched.append(record)
         message = f"nothing was recorded for {record.method} {record.path} {dict(record.query)}"
@@ -127,10 +139,10 @@ class Replayer:
             await answer.write(chunk)
         if not _is_discovery(exchange.path):
             self._note_progress(1)
-        if exchange.end == CUT:
-            return _hang_up(request)
-        if exchange.end != "complete" and "watch" in record.query:
+        if exchange.end not in {COMPLETE, CUT} and is_watch(record.query):
             await asyncio.get_running_loop().create_future()  # it was open when the recording ended
+        if exchange.end != COMPLETE:
+            return _hang_up(request)
         await answer.write_eof()
         return answer
 
