@@ -245,7 +245,8 @@ def test_the_servers_version_is_asked_once_and_again_after_a_fresh_round() -> No
     async def run() -> None:
         connection = FakeConnection({**aggregated(), "/version": {"major": "1", "minor": "33+"}})
         discovery = Discovery(connection)
-        assert [await discovery.server_version() for _ in range(2)] == [(1, 33)] * 2
+        asked = await asyncio.gather(*(discovery.server_version() for _ in range(3)))
+        assert [*asked, await discovery.server_version()] == [(1, 33)] * 4
         assert connection.paths == ["/version"]
         connection.answers["/version"] = {"major": "1", "minor": "34"}
         await discovery.resolve(parse_resource("pods"), fresh=True)

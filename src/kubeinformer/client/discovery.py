@@ -46,6 +46,7 @@ class Discovery:
         self._catalog: Catalog | None = None
         self._version: tuple[int, int] | None = None
         self._round = SharedCall(self._discover)
+        self._asking_version = SharedCall(self._ask_version)
         self._loading = asyncio.Lock()
 
     async def resolve(self, reference: ResourceReference, *, fresh: bool = False) -> Resource:
@@ -76,11 +77,13 @@ class Discovery:
         Raises:
             NetworkError: No answer.
         """
-        if self._version is None:
-            try:
-                self._version = read_version(await self._get("/version"))
-            except (StatusError, InvalidResponse):
-                return None
+        return await self._asking_version() if self._version is None else self._version
+
+    async def _ask_version(self) -> tuple[int, int] | None:
+        try:
+            self._version = read_version(await self._get("/version"))
+        except (StatusError, InvalidResponse):
+            return None
         return self._version
 
     async def _discover(self) -> Catalog:
