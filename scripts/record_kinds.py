@@ -101,6 +101,8 @@ class _Trial:
         facts = {
             "generation": "generation" in created["metadata"],
             "initial_status": _without_moments(created.get("status")),
+            "has_spec": "spec" in created,
+            "creates_on_update": self._creates_on_update(),
             "keeps_status": self._keeps_status(),
             "needs_version": self._needs_version(created),
             "any_name": self._takes_any_name(),
@@ -116,6 +118,12 @@ class _Trial:
         metadata = {name: value for name, value in created["metadata"].items() if name != "resourceVersion"}
         document = {**created, "metadata": metadata}
         return self._client.request("PUT", f"{self._path}/{metadata['name']}", document)[0] >= 400
+
+    def _creates_on_update(self) -> bool:
+        """Return whether an update of an object that is not there makes it."""
+        name = MINIMAL.get(self._qualified, {}).get("metadata", {}).get("name", "unmade")
+        path = f"{self._path}/{name}?dryRun=All"
+        return name == "unmade" and self._client.request("PUT", path, self._body(name))[0] == 201
 
     def _keeps_status(self) -> bool:
         """Return whether a created object keeps the status that it is given."""

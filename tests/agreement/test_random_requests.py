@@ -28,8 +28,13 @@ STEPS = 20
 
 MAPS = "/api/v1/namespaces/{ns}/configmaps"
 WIDGETS = "/apis/agreement.example.org/v1/namespaces/{ns}/widgets"
-PATHS = (MAPS, WIDGETS)
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/{ns}/leases"
+ACCOUNTS = "/api/v1/namespaces/{ns}/serviceaccounts"
+PATHS = (MAPS, WIDGETS, LEASES, ACCOUNTS)
+WITH_DATA = (MAPS, WIDGETS)
 KINDS = {
+    LEASES: {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"},
+    ACCOUNTS: {"apiVersion": "v1", "kind": "ServiceAccount"},
     MAPS: {"apiVersion": "v1", "kind": "ConfigMap"},
     WIDGETS: {"apiVersion": "agreement.example.org/v1", "kind": "Widget"},
 }
@@ -73,7 +78,7 @@ class Agreement(RuleBasedStateMachine):
 
     def _body(self, path: str, name: str, **content: Any) -> dict[str, Any]:
         metadata = {key: content.pop(key) for key in ("labels", "finalizers") if key in content}
-        return {**KINDS[path], "metadata": {"name": name, **metadata}, **content}
+        return {**KINDS[path], "metadata": {"name": name, **metadata}, **_content(path, content.get("data"))}
 
     @rule(path=paths, name=names, labels=labels, data=data, finalizers=finalizers)
     def create(self, path: str, name: str, labels: Any, data: Any, finalizers: Any) -> None:
@@ -94,14 +99,15 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(path=paths, name=names, labels=labels, data=data, kind=st.sampled_from([MERGE, STRATEGIC]))
     def merge(self, path: str, name: str, labels: Any, data: Any, kind: str) -> None:
-        self.pair.ask("PATCH", f"{path}/{name}", {"metadata": {"labels": labels}, "data": data or None}, kind)
+        content = {"data": data or None} if path in WITH_DATA else _content(path, data)
+        self.pair.ask("PATCH", f"{path}/{name}", {"metadata": {"labels": labels}, **content}, kind)
 
     @rule(path=paths, name=names, finalizers=finalizers)
     def set_finalizers(self, path: str, name: str, finalizers: Any) -> None:
         self.pair.ask("PATCH", f"{path}/{name}", {"metadata": {"finalizers": finalizers or None}}, MERGE)
 
     @rule(
-        path=paths,
+        path=st.sampled_from(WITH_DATA),
         name=names,
         operation=st.sampled_from(
             [
@@ -170,6 +176,19 @@ class Agreement(RuleBasedStateMachine):
         if "resourceVersion" in body.get("metadata", {}):
             self.pair.name_last(f"version-{name}", "metadata", "resourceVersion")
             self.versions[name] = {}
+
+
+def _content(path: str, data: dict[str, str] | None) -> dict[str, Any]:
+    """Return what an object of a kind has beside its metadata."""
+    if path in WITH_DATA:
+        return {} if data is None else {"data": data}
+    if path == LEASES:
+        return (
+            {"spec": {"holderIdentity": data["k"], "leaseDurationSeconds": 15}}
+            if data and "k" in data
+            else {}
+        )
+    return {"automountServiceAccountToken": data["k"] == "1"} if data and "k" in data else {}
 
 
 def _quoted(selector: str) -> str:

@@ -64,6 +64,19 @@ def test_both_kinds_of_events_are_the_same_objects() -> None:
         assert ask(server, "GET", f"{path}/e").body["note"] == "changed"
 
 
+def test_an_update_makes_a_lease_that_is_not_there() -> None:
+    """Some kinds are made by PUT, as the real server allows it for them; others are not found."""
+    with APIServer() as server:
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "a"}}
+        path = "/apis/coordination.k8s.io/v1/namespaces/default/leases/a"
+        made = ask(server, "PUT", path, lease)
+        assert (made.status, made.body["spec"]) == (201, {})
+        assert ask(server, "PUT", path, lease).status == 422
+        assert ask(server, "PUT", path, made.body).status == 200
+        maps = "/api/v1/namespaces/default/configmaps/a"
+        assert ask(server, "PUT", maps, {"metadata": {"name": "a"}}).status == 404
+
+
 def test_deployments_scale() -> None:
     """`scale` shows and sets the replicas, with the selector as text, and counts a generation."""
     spec = {"replicas": 2, "selector": {"matchLabels": {"b": "2", "a": "1"}}, "template": {}}

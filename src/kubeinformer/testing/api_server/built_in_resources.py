@@ -49,6 +49,8 @@ class _Kind(msgspec.Struct, frozen=True):
     fields: tuple[str, ...] = ()
     generation: bool = False
     initial_status: dict[str, Any] | None = None
+    has_spec: bool = False
+    creates_on_update: bool = False
     keeps_status: bool = False
     needs_version: bool = False
     any_name: bool = False
@@ -97,6 +99,8 @@ def _served(kind: _Kind) -> ServedResource:
         subresources=tuple(_subresource(kind, part) for part in kind.subresources),
         categories=kind.categories,
         initial_status=None if kind.keeps_status else status,
+        has_spec=kind.has_spec,
+        creates_on_update=kind.creates_on_update,
         has_generation=kind.generation,
         any_name=kind.any_name,
         returns_deleted=kind.returns_deleted,

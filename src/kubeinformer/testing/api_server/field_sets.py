@@ -32,6 +32,7 @@ _BY_SERVER = frozenset(
 )
 
 
+_STRUCTS = frozenset({"spec", "status"})
 _ALWAYS_THERE = "containers"  # a field without which there is no object is nobody's
 
 
@@ -54,7 +55,7 @@ def fields_of(document: dict[str, Any], *, typed: bool) -> dict[Path, Any]:
         if name == "metadata":
             owned = {key: entry for key, entry in value.items() if key not in _BY_SERVER}
             found.update(_children(owned, ("f:metadata",), typed=typed))
-        elif name not in {"kind", "apiVersion"}:
+        elif name not in {"kind", "apiVersion"} and not (typed and name in _STRUCTS and not value):
             found.update(_field(name, value, (), typed=typed))
     return found
 

@@ -46,7 +46,7 @@ class NamespaceRules:
 
     def prepared(self, document: Document) -> Document:
         """Hold a namespace by a finalizer until it is empty."""
-        return {"spec": {"finalizers": [_FINALIZER]}, **document}
+        return {**document, "spec": {"finalizers": [_FINALIZER], **(document.get("spec") or {})}}
 
     def holds(self, document: Document) -> bool:
         """Return whether the namespace controller has not finished yet."""

@@ -70,6 +70,8 @@ def canonical(served: ServedResource, document: Mapping[str, Any]) -> Document:
     if served.typed:
         left_out |= {name for name in _OMITTED_WHEN_EMPTY if not document.get(name)}
     rest = {name: value for name, value in document.items() if name not in left_out}
+    if served.has_spec and not rest.get("spec"):
+        rest = {"spec": {}, **rest}
     return {
         "kind": served.resource.kind,
         "apiVersion": served.resource.api_version,

@@ -163,6 +163,13 @@ def invalid(served: ServedResource, name: str, causes: Sequence[Cause]) -> Refus
     return _invalid(f'{kind} "{name}"', {"name": name} if name else {}, details, causes)
 
 
+def unversioned_update(served: ServedResource, name: str) -> Refusal:
+    """422: an update must say which state it replaces; the real server names the resource here, not the kind."""
+    message = "Invalid value: 0: must be specified for an update"
+    cause = Cause("FieldValueInvalid", message, "metadata.resourceVersion")
+    return _invalid(f'{served.resource.group_resource} "{name}"', {"name": name}, served.details, [cause])
+
+
 def invalid_options(causes: Sequence[Cause], kind: str = "ListOptions") -> Refusal:
     """422: the parameters of a request contradict each other."""
     details = {"group": "meta.k8s.io", "kind": kind}

@@ -33,6 +33,7 @@ from kubeinformer.testing.api_server.refusals import (
     internal_error,
     invalid,
     not_found,
+    unversioned_update,
 )
 from kubeinformer.testing.api_server.resource_table import ResourceTable
 from kubeinformer.testing.api_server.served_resources import ServedResource
@@ -155,6 +156,8 @@ class Registry:
         document = checked_object(served, body)
         check_same_name(document, name)
         check_namespace(document, namespace)
+        if served.creates_on_update and self._storage.get(served, served.key(namespace, name)) is None:
+            return self.create(served, namespace, document, manager=manager)
         current = self.get(served, namespace, name)
         metadata = document["metadata"]
         _check_version(
@@ -352,8 +355,7 @@ def _check_version(current: StoredObject, given: str | None, *, required: bool) 
     if given and given not in {"0", str(current.version)}:
         raise conflict(current.served, name)
     if required and given in {None, "", "0"}:
-        message = "Invalid value: 0: must be specified for an update"
-        raise invalid(current.served, name, [Cause("FieldValueInvalid", message, "metadata.resourceVersion")])
+        raise unversioned_update(current.served, name)
 
 
 def _check_preconditions(current: StoredObject, preconditions: Mapping[str, str]) -> None:

@@ -80,6 +80,7 @@ class ResourceVerbs:
 
     def _update(self, request: Request) -> Answer:
         info = request.info
+        new = self._storage.get(info.served, info.served.key(info.namespace, request.name)) is None
         stored = self._registry.update(
             info.served,
             info.namespace,
@@ -88,7 +89,7 @@ class ResourceVerbs:
             subresource=info.subresource,
             manager=manager_of(request),
         )
-        return Answer(200, request.form.whole(stored))
+        return Answer(201 if new else 200, request.form.whole(stored))
 
     def _patch(self, request: Request) -> Answer:
         info = request.info

@@ -65,6 +65,8 @@ class ServedResource:
         subresources: What can be reached below an object. With `status`, spec and status are written apart.
         categories: The groups of resources that it belongs to, such as `all`.
         initial_status: The status of a created object; None keeps the one given, an empty mapping leaves it out.
+        has_spec: Whether every object shows a spec, be it empty.
+        creates_on_update: Whether an update of an object that is not there makes it.
         has_generation: Whether `metadata.generation` counts the changes outside metadata and status.
         any_name: Whether any name will do, instead of a DNS subdomain (RBAC kinds).
         returns_deleted: Whether a delete answers the object itself instead of a Status.
@@ -82,6 +84,8 @@ class ServedResource:
     subresources: tuple[Subresource, ...] = (STATUS,)
     categories: tuple[str, ...] = ()
     initial_status: Mapping[str, Any] | None = field(default_factory=dict)
+    has_spec: bool = False
+    creates_on_update: bool = False
     has_generation: bool = True
     any_name: bool = False
     returns_deleted: bool = False
