@@ -9,6 +9,7 @@
     ├── InvalidResponse           something answered, but not as Kubernetes does (HTML, no JSON, a redirect)
     ├── NetworkError              nothing answered: refused, reset, timed out, no such host (also a ConnectionError)
     ├── CacheSyncTimeout          a cache did not fill in time, and why (also a TimeoutError)
+    ├── ShutDown                  a work queue that was shut down has nothing left to hand out
     └── UsageError                the program called something at the wrong time or place
         ├── NotSynced             a read before anything was loaded
         └── NotCovered            a read of a namespace that is not watched
@@ -188,6 +189,10 @@ class CacheSyncTimeout(KubeInformerError, TimeoutError):
         lines = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         super().__init__(f"not synced after {timeout:g} s: {lines}")
         self.reasons = dict(reasons)
+
+
+class ShutDown(KubeInformerError):
+    """A work queue is shut down, and has nothing left to hand out: the worker's work is over."""
 
 
 class UsageError(KubeInformerError, RuntimeError):

@@ -1,0 +1,145 @@
+"""Those who wait for a queue: threads and tasks, woken alike, and the line in which they wait."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, Protocol
+
+from kubeinformer.clock import Clock
+
+FOREVER: Final = float("inf")
+_SLICE: Final = 0.5
+"""Seconds after which the main thread looks up: a signal that comes as a wait begins is noticed only at its end."""
+
+
+class Sleeper(Protocol):
+    """Somebody who sleeps.
+
+    Attributes:
+        alarm: When it wakes by itself to see what has fallen due, on the queue's clock.
+    """
+
+    alarm: float
+
+    def wake(self) -> None:
+        """Wake it, from any thread."""
+
+
+class ThreadSleeper:
+    """A thread that sleeps; it is made by that thread."""
+
+    def __init__(self) -> None:
+        self.alarm = FOREVER
+        self._signal = threading.Lock()
+        self._signal.acquire()
+
+    def wake(self) -> None:
+        """Wake it, from any thread."""
+        self._signal.release()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep until it is woken, at most so many seconds."""
+        if threading.current_thread() is threading.main_thread():
+            while seconds > _SLICE:
+                if self._signal.acquire(timeout=_SLICE):
+                    return
+                seconds -= _SLICE
+        if seconds > 0:
+            self._signal.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
+
+
+class TaskSleeper:
+    """A task that sleeps; it is made by that task.
+
+    Args:
+        clock: Its time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.alarm = FOREVER
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._woken: asyncio.Future[None] = self._loop.create_future()
+
+    def wake(self) -> None:
+        """Wake it, from any thread."""
+        if _running_loop() is self._loop:
+            self._set()
+        else:
+            with suppress(RuntimeError):  # its loop is closed, and the task with it
+                self._loop.call_soon_threadsafe(self._set)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep until it is woken, at most so many seconds."""
+        if seconds <= 0:
+            return
+        timer = self._clock.call_later(seconds, self._set) if seconds != FOREVER else None
+        try:
+            await self._woken
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _set(self) -> None:
+        if not self._woken.done():
+            self._woken.set_result(None)
+
+
+class Line:
+    """Sleepers, of whom the last to come is woken first; at most one keeps the time. It knows no lock.
+
+    Args:
+        next_due: Returns when something falls due for which somebody must wake, None where nothing does.
+    """
+
+    def __init__(self, next_due: Callable[[], float | None]) -> None:
+        self._next_due = next_due
+        self._sleepers: dict[Sleeper, None] = {}
+        self._keeper: Sleeper | None = None  # of the time: it wakes by itself when the next key falls due
+
+    def __len__(self) -> int:
+        return len(self._sleepers)
+
+    def lie_down(self, sleeper: Sleeper) -> None:
+        """Put a sleeper into the line; where nobody wakes for what falls due next, this one does."""
+        due = self._next_due()
+        if due is not None and (self._keeper is None or due < self._keeper.alarm):
+            sleeper.alarm = due
+            self._keeper = sleeper
+        self._sleepers[sleeper] = None
+
+    def get_up(self, sleeper: Sleeper) -> bool:
+        """Take a sleeper out of the line, for whatever reason; return whether somebody had woken it."""
+        if self._keeper is sleeper:
+            self._keeper = None
+        return sleeper not in self._sleepers or bool(self._sleepers.pop(sleeper))
+
+    def wake_one(self) -> None:
+        """Wake one, if there is one."""
+        if self._sleepers:
+            sleeper, _ = self._sleepers.popitem()
+            if self._keeper is sleeper:
+                self._keeper = None
+            sleeper.wake()
+
+    def wake_all(self) -> None:
+        """Wake everybody."""
+        while self._sleepers:
+            self.wake_one()
+
+    def keep_time(self) -> None:
+        """See to it that somebody wakes for what falls due next, where somebody sleeps at all."""
+        if self._sleepers:
+            due = self._next_due()
+            if due is not None and (self._keeper is None or due < self._keeper.alarm):
+                self.wake_one()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,0 +1,169 @@
+"""The queue's decisions, on moments that the test names."""
+
+from __future__ import annotations
+
+from kubeinformer.workqueue.queue_core import LOW_PRIORITY, QueueCore
+
+
+def taken(core: QueueCore[str], now: float) -> list[str]:
+    """Take, and give back, everything that is ready."""
+    keys = []
+    while (entry := core.get(now)) is not None:
+        keys.append(entry.key)
+        core.done(entry.key, now)
+    return keys
+
+
+def test_equal_priorities_come_in_the_order_of_their_first_add() -> None:
+    """Invariants 233 and 235: a key that waits already keeps its place, and counts once."""
+    core: QueueCore[str] = QueueCore()
+    assert [core.add(key, 0.0) for key in ("a", "b", "a", "c", "b")] == [True, True, False, True, False]
+    assert (len(core), core.adds, core.depth) == (3, 3, 3)
+    assert taken(core, 0.0) == ["a", "b", "c"]
+
+
+def test_a_key_in_work_comes_again_once_and_not_before_it_is_done() -> None:
+    """Invariants 234 and 236: however often it is added meanwhile."""
+    core: QueueCore[str] = QueueCore()
+    core.add("a", 0.0)
+    assert core.get(0.0) is not None
+    assert not any(core.add("a", 1.0) for _ in range(5))
+    assert (core.get(1.0), len(core), core.depth, core.adds) == (None, 0, 1, 2)
+    assert core.done("a", 2.0)
+    assert taken(core, 2.0) == ["a"]
+    assert taken(core, 9.0) == []
+
+
+def test_done_of_a_key_that_nobody_has_does_nothing() -> None:
+    """Case C46: a stray `done` neither loses nor doubles anything."""
+    core: QueueCore[str] = QueueCore()
+    core.add("a", 0.0)
+    assert not core.done("a", 0.0)
+    assert not core.done("unknown", 0.0)
+    assert taken(core, 0.0) == ["a"]
+
+
+def test_of_several_moments_the_earliest_counts() -> None:
+    """Invariants 242 and 243, case C46: in either order, and it is due once."""
+    for moments in ((10.0, 1.0, 5.0), (1.0, 5.0, 10.0), (5.0, 10.0, 1.0)):
+        core: QueueCore[str] = QueueCore()
+        for moment in moments:
+            core.add("k", 0.0, due=moment)
+        assert core.next_due == 1.0
+        assert (taken(core, 0.9), taken(core, 1.0), taken(core, 20.0)) == ([], ["k"], [])
+
+
+def test_what_falls_due_comes_in_the_order_of_its_moments() -> None:
+    """Invariants 244 and 245: not in the order of the adds."""
+    core: QueueCore[str] = QueueCore()
+    for key, due in (("c", 3.0), ("a", 1.0), ("d", 4.0), ("b", 2.0)):
+        core.add(key, 0.0, due=due)
+    core.add("now", 2.5)
+    assert taken(core, 3.5) == ["a", "b", "now", "c"]
+
+
+def test_now_beats_any_delay() -> None:
+    """A key that waits for its moment is ready as soon as it is added without one, and its moment is forgotten."""
+    core: QueueCore[str] = QueueCore()
+    core.add("a", 0.0, due=60.0)
+    assert core.add("a", 1.0)
+    assert taken(core, 1.0) == ["a"]
+    assert taken(core, 100.0) == []
+    assert core.next_due is None
+
+
+def test_a_delay_that_is_asked_for_in_work_begins_then() -> None:
+    """A key that is added for later by its own run waits from there, and comes at once where it fell due meanwhile."""
+    core: QueueCore[str] = QueueCore()
+    core.add("a", 0.0)
+    core.get(0.0)
+    core.add("a", 1.0, due=11.0)
+    assert not core.done("a", 2.0)
+    assert core.due("a") == 11.0
+    assert taken(core, 11.0) == ["a"]
+    core.add("a", 20.0)
+    core.get(20.0)
+    core.add("a", 21.0, due=22.0)
+    assert core.done("a", 30.0)
+    assert (taken(core, 30.0), core.adds) == (["a"], 4)
+
+
+def test_higher_priorities_come_first_and_raise_what_waits() -> None:
+    """Of two priorities for one key the higher one counts."""
+    core: QueueCore[str] = QueueCore()
+    core.add("low", 0.0, LOW_PRIORITY)
+    core.add("raised", 0.0, LOW_PRIORITY)
+    core.add("normal", 0.0)
+    core.add("urgent", 0.0, 7)
+    core.add("raised", 0.0, 3)
+    core.add("raised", 0.0, LOW_PRIORITY)
+    assert len(core) == 4
+    assert taken(core, 0.0) == ["urgent", "raised", "normal", "low"]
+
+
+def test_a_low_priority_waits_for_what_came_less_than_ten_seconds_later() -> None:
+    """Regression 16: under load without end the bound is (difference of priorities) times 0.1 s."""
+    core: QueueCore[int] = QueueCore()
+    core.add(-1, 0.0, LOW_PRIORITY)
+    served: list[int] = []
+    for tick in range(200):  # two keys come, one can be served, every tenth of a second
+        core.add(2 * tick, tick / 10)
+        core.add(2 * tick + 1, tick / 10)
+        entry = core.get(tick / 10)
+        assert entry is not None
+        served.append(entry.key)
+        core.done(entry.key, tick / 10)
+    core_bound = 2 * 100  # what became ready in the ten seconds after it
+    while (entry := core.get(20.0)) is not None:
+        served.append(entry.key)
+        core.done(entry.key, 20.0)
+    assert served.index(-1) == core_bound
+
+
+def test_age_is_not_lost_when_a_priority_is_raised_late() -> None:
+    """A key that has waited long is not put behind by a small raise."""
+    core: QueueCore[str] = QueueCore()
+    core.add("old", 0.0, -10)
+    core.add("young", 5.0)
+    core.add("old", 6.0, -9)
+    assert taken(core, 6.0) == ["old", "young"]
+
+
+def test_delays_that_are_overtaken_leave_nothing_behind() -> None:
+    """Case C46, regression 29: far-future moments do not pile up where their keys come earlier."""
+    core: QueueCore[str] = QueueCore()
+    for second in range(2000):
+        core.add("a", second, due=second + 3600)
+        core.add("a", second)
+        assert taken(core, second) == ["a"]
+    assert len(core._delayed) < 200
+    assert core.waiting == 0
+
+
+def test_what_is_done_leaves_nothing_behind() -> None:
+    """Invariant 241: a key that was processed is kept by nobody, nor is a priority that was used once."""
+    core: QueueCore[str] = QueueCore()
+    for number in range(1000):
+        core.add(f"key-{number}", 0.0, number)
+    assert len(taken(core, 0.0)) == 1000
+    assert not core._entries
+    assert not core.processing
+    assert len(core._levels) < 100
+
+
+def test_later_keys_can_be_dropped_or_hurried() -> None:
+    """The two ends that a queue may make with what is due later."""
+    for end, expected in (("drop", ["a"]), ("run", ["a", "c", "b"])):
+        core: QueueCore[str] = QueueCore()
+        core.add("b", 0.0, due=9.0)
+        core.add("c", 0.0, due=8.0)
+        core.add("a", 0.0)
+        core.add("w", 0.0, 1)
+        entry = core.get(0.0)
+        assert entry is not None
+        assert entry.key == "w"
+        core.add("w", 0.0, due=5.0)
+        assert (core.drop_delayed() if end == "drop" else core.hurry_delayed(1.0)) == 3
+        core.done("w", 1.0)
+        assert taken(core, 1.0) == expected + ["w"] * (end == "run")
+        assert core.next_due is None
