@@ -65,12 +65,15 @@ class deadline:
     """`async with deadline(clock, seconds)`: cancels its body when the time is up and raises TimeoutError.
 
     The clock's own form of `asyncio.timeout`; a cancellation that comes from elsewhere passes through.
+
+    Attributes:
+        expired: Whether the time was up before the body ended.
     """
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
         self._seconds = seconds
-        self._expired = False
+        self.expired = False
 
     async def __aenter__(self) -> None:
         task = asyncio.current_task()
@@ -81,11 +84,11 @@ class deadline:
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._timer.cancel()
-        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        if self.expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError
 
     def _expire(self) -> None:
-        self._expired = True
+        self.expired = True
         self._task.cancel()
 
 

@@ -9,7 +9,10 @@
     ├── InvalidResponse           something answered, but not as Kubernetes does (HTML, no JSON, a redirect)
     ├── NetworkError              nothing answered: refused, reset, timed out, no such host (also a ConnectionError)
     ├── CacheSyncTimeout          a cache did not fill in time, and why (also a TimeoutError)
+    ├── StaleCache                a cache has not come as far as was waited for (also a TimeoutError)
     ├── ShutDown                  a work queue that was shut down has nothing left to hand out
+    ├── TerminalError             raised by a reconcile: trying again would not help
+    ├── LeadershipLost            another replica may lead now: this one has to end
     └── UsageError                the program called something at the wrong time or place
         ├── NotSynced             a read before anything was loaded
         └── NotCovered            a read of a namespace that is not watched
@@ -191,8 +194,37 @@ class CacheSyncTimeout(KubeInformerError, TimeoutError):
         self.reasons = dict(reasons)
 
 
+class StaleCache(KubeInformerError, TimeoutError):
+    """A cache has not seen a resourceVersion in time.
+
+    Attributes:
+        wanted: The version that was waited for.
+        reached: The version that the cache is at, "" where it has loaded nothing.
+        behind: By how much the cache is behind; None where the versions do not compare.
+    """
+
+    def __init__(self, name: str, wanted: str, reached: str, timeout: float, reason: str) -> None:
+        numbers = wanted.isdecimal() and reached.isdecimal()
+        self.wanted, self.reached = wanted, reached
+        self.behind = int(wanted) - int(reached) if numbers else None
+        distance = f", {self.behind} behind {wanted}" if numbers else f", not at {wanted}"
+        where = f"at version {reached}" if reached else "not loaded"
+        super().__init__(f"{name}: the cache is {where}{distance} after {timeout:g} s: {reason}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).__new__, (type(self), *self.args), self.__dict__
+
+
 class ShutDown(KubeInformerError):
     """A work queue is shut down, and has nothing left to hand out: the worker's work is over."""
+
+
+class TerminalError(KubeInformerError):
+    """Raised by a reconcile where trying again would not help: the key waits for its next change."""
+
+
+class LeadershipLost(KubeInformerError):
+    """The lease could not be renewed in time, or somebody else holds it: another replica may lead now."""
 
 
 class UsageError(KubeInformerError, RuntimeError):

@@ -12,7 +12,9 @@ from kubeinformer import aio
 
 AWAITED = {
     "SharedInformerFactory": {"start", "wait_for_cache_sync", "run", "stop"},
-    "Informer": {"stop"},
+    "Informer": {"stop", "wait_for"},
+    "Controller": {"run", "start", "stop"},
+    "LeaderElector": set(),
     "Registration": {"remove"},
     "Events": set(),
     "Client": {"get", "list", "create", "update", "patch", "apply", "delete", "close"},
@@ -21,7 +23,10 @@ CONTEXTS = {
     "SharedInformerFactory": ("__enter__", "__aenter__"),
     "Client": ("__enter__", "__aenter__"),
     "Events": ("__enter__", "__aenter__"),
+    "Controller": ("__enter__", "__aenter__"),
+    "LeaderElector": ("__enter__", "__aenter__"),
 }
+FUNCTIONS = {"run_all"}
 
 
 def _public(face: type) -> dict[str, Any]:
@@ -44,7 +49,7 @@ def test_both_have_the_same_names() -> None:
     """And what does not wait is the very same thing."""
     assert kubeinformer.__all__ == aio.__all__
     differing = {name for name in aio.__all__ if getattr(kubeinformer, name) is not getattr(aio, name)}
-    assert differing == set(AWAITED)
+    assert differing == set(AWAITED) | FUNCTIONS
 
 
 @pytest.mark.parametrize("name", AWAITED)
@@ -62,6 +67,16 @@ def test_their_classes_have_the_same_members(name: str) -> None:
         assert _first_line(getattr(blocking, member)) == _first_line(getattr(asynchronous, member)), member
         if inspect.isfunction(members[member]):
             assert _parameters(members[member]) == _parameters(others[member]), member
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_their_functions_are_called_alike(name: str) -> None:
+    """The same parameters; the one is awaited, the other is not."""
+    blocking, asynchronous = getattr(kubeinformer, name), getattr(aio, name)
+    assert _parameters(blocking) == _parameters(asynchronous)
+    assert _first_line(blocking) == _first_line(asynchronous)
+    assert inspect.iscoroutinefunction(asynchronous)
+    assert not inspect.iscoroutinefunction(blocking)
 
 
 @pytest.mark.parametrize("name", AWAITED)

@@ -6,8 +6,10 @@ Awaitable are `start`, `wait_for_cache_sync`, `run`, `stop`, `remove` and the cl
 
 from kubeinformer._version import __version__
 from kubeinformer.aio.client import Client
+from kubeinformer.aio.controller import Controller, run_all
 from kubeinformer.aio.factory import SharedInformerFactory
 from kubeinformer.aio.informer import Informer
+from kubeinformer.aio.leader_election import LeaderElector
 from kubeinformer.aio.registration import Events, Registration
 from kubeinformer.cache.background_errors import BackgroundError
 from kubeinformer.cache.indexer import Indexer
@@ -16,6 +18,11 @@ from kubeinformer.cache.lister import Lister
 from kubeinformer.cache.notifications import Added, Deleted, Updated
 from kubeinformer.client.config import Config
 from kubeinformer.client.loading import load_config
+from kubeinformer.controller.combinators import all_of, any_of, not_
+from kubeinformer.controller.mappers import owner_of
+from kubeinformer.controller.predicates import changed
+from kubeinformer.controller.requests import Request, requeue_after
+from kubeinformer.controller.sources import every
 from kubeinformer.errors import (
     BadRequest,
     CacheSyncTimeout,
@@ -27,26 +34,41 @@ from kubeinformer.errors import (
     InvalidObject,
     InvalidResponse,
     KubeInformerError,
+    LeadershipLost,
     NetworkError,
     NotCovered,
     NotFound,
     NotSynced,
+    ShutDown,
+    StaleCache,
     StatusError,
+    TerminalError,
     TooManyRequests,
     Unauthorized,
     UsageError,
 )
 from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject, OwnerReference
+from kubeinformer.workqueue.limiters import (
+    BucketRateLimiter,
+    ItemExponentialFailureRateLimiter,
+    ItemFastSlowRateLimiter,
+    MaxOfRateLimiter,
+    RateLimiter,
+    WithMaxWaitRateLimiter,
+)
+from kubeinformer.workqueue.queue import WorkQueue
 
 __all__ = [
     "Added",
     "BackgroundError",
     "BadRequest",
+    "BucketRateLimiter",
     "CacheSyncTimeout",
     "Client",
     "Config",
     "ConfigurationError",
     "Conflict",
+    "Controller",
     "Deleted",
     "DeletedFinalStateUnknown",
     "Events",
@@ -58,21 +80,41 @@ __all__ = [
     "Invalid",
     "InvalidObject",
     "InvalidResponse",
+    "ItemExponentialFailureRateLimiter",
+    "ItemFastSlowRateLimiter",
     "KubeInformerError",
     "KubernetesObject",
+    "LeaderElector",
+    "LeadershipLost",
     "Lister",
+    "MaxOfRateLimiter",
     "NetworkError",
     "NotCovered",
     "NotFound",
     "NotSynced",
     "OwnerReference",
+    "RateLimiter",
     "Registration",
+    "Request",
     "SharedInformerFactory",
+    "ShutDown",
+    "StaleCache",
     "StatusError",
+    "TerminalError",
     "TooManyRequests",
     "Unauthorized",
     "Updated",
     "UsageError",
+    "WithMaxWaitRateLimiter",
+    "WorkQueue",
     "__version__",
+    "all_of",
+    "any_of",
+    "changed",
+    "every",
     "load_config",
+    "not_",
+    "owner_of",
+    "requeue_after",
+    "run_all",
 ]

@@ -101,7 +101,7 @@ class SharedInformerFactory(FactoryFront[Informer]):
         await self.stop()
 
     def _front(self, shared: SharedIndexInformer) -> Informer:
-        return Informer(shared, self._portal, self._stop_informer)
+        return Informer(shared, self.engine, self._stop_informer)
 
     async def _stop_informer(self, shared: SharedIndexInformer) -> None:
         await wait_for_user_code(await self._portal.call_async(self._core.stop_informer, shared))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from kubeinformer.aio.registration import Events, Registration
+from kubeinformer.cache.freshness import version_of
 from kubeinformer.cache.handlers import OnAdd, OnDelete, OnUpdate
 from kubeinformer.cache.informer import SharedIndexInformer
+from kubeinformer.fronts.engine import Engine
 from kubeinformer.fronts.informer import InformerFront
-from kubeinformer.fronts.portal import Portal
+from kubeinformer.objects import KubernetesObject
 
 
 class Informer(InformerFront):
@@ -20,10 +22,10 @@ class Informer(InformerFront):
     def __init__(
         self,
         shared: SharedIndexInformer,
-        portal: Portal,
+        engine: Engine,
         stop: Callable[[SharedIndexInformer], Awaitable[None]],
     ) -> None:
-        super().__init__(shared, portal)
+        super().__init__(shared, engine)
         self._stop = stop
 
     def add_event_handler(
@@ -79,6 +81,34 @@ class Informer(InformerFront):
             UsageError: The informer is stopped.
         """
         return Events(self._living().add_stream(coalesce=coalesce), self._portal)
+
+    async def wait_for(
+        self,
+        written: str | KubernetesObject,
+        timeout: float | None = 30.0,
+        *,
+        namespace: str | None = None,
+    ) -> None:
+        """Wait until the cache has seen a version: after a write, say, so that reads show it.
+
+        Versions that are decimal numbers are reached when the cache is at or past them (KEP-5504), others when it
+        comes to exactly that one. An informer with a selector hears of versions of other objects only now and
+        then, by bookmarks.
+
+        Args:
+            written: A resourceVersion, or what a write returned.
+            timeout: Seconds; None for as long as it takes.
+            namespace: The namespace of the write, where several are watched one by one; an object knows its own.
+
+        Raises:
+            StaleCache: Time ran out; it says how far behind the cache is, and why.
+            UsageError: Several namespaces are watched, and none is named.
+            ValueError: There is no version.
+        """
+        version, namespace = version_of(written, namespace)
+        freshness = self._living().freshness
+        if not freshness.has_seen(version, namespace):
+            await self._portal.call_async(freshness.wait_for, version, timeout, namespace)
 
     async def stop(self) -> None:
         """Stop this informer and forget it: the next request for the resource makes a new one.

@@ -90,7 +90,7 @@ class SharedInformerFactory(FactoryFront[Informer]):
         self.stop()
 
     def _front(self, shared: SharedIndexInformer) -> Informer:
-        return Informer(shared, self._portal, self._stop_informer)
+        return Informer(shared, self.engine, self._stop_informer)
 
     def _stop_informer(self, shared: SharedIndexInformer) -> None:
         join_user_code(self._portal.call(self._core.stop_informer, shared))

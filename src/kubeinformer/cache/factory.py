@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any, get_args
 
@@ -199,12 +199,21 @@ class InformerFactory:
         """
         if not self._watches.informers:
             raise UsageError("nothing is started: call start() first")
+        await self.wait_until(lambda: self.missing(handlers=handlers), timeout)
+
+    async def wait_until(self, missing: Callable[[], Mapping[str, str]], timeout: float | None) -> None:
+        """Wait until nothing is missing of what is loaded; `missing` gives names and reasons.
+
+        Raises:
+            CacheSyncTimeout: Something is after `timeout` seconds.
+            UsageError: The factory was stopped meanwhile.
+        """
         try:
             async with deadline(self._clock, timeout if timeout is not None else float("inf")):
-                while self._missing(handlers=handlers):
+                while not self._stopped and missing():
                     await self._changed.wait()
         except TimeoutError:
-            raise CacheSyncTimeout(timeout or 0.0, self._missing(handlers=handlers)) from None
+            raise CacheSyncTimeout(timeout or 0.0, missing()) from None
         if self._stopped:
             raise UsageError("the factory was stopped")
 
@@ -234,10 +243,8 @@ class InformerFactory:
             metadata_only=options.metadata_only,
         )
 
-    def _missing(self, *, handlers: bool) -> dict[str, str]:
+    def missing(self, *, handlers: bool) -> dict[str, str]:
         """Return what is not synced yet, and why."""
-        if self._stopped:
-            return {}
         missing = {}
         for informer in self._watches.informers:
             if not informer.has_synced:

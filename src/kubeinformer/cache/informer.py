@@ -14,6 +14,7 @@ from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter
 from kubeinformer.cache.coverage import Coverage
 from kubeinformer.cache.delta_fifo import DeltaFIFO
 from kubeinformer.cache.deltas import Item, Queue, ReplacedAll
+from kubeinformer.cache.freshness import Freshness
 from kubeinformer.cache.handlers import Handlers, OnAdd, OnDelete, OnUpdate
 from kubeinformer.cache.indexed_store import IndexedStore
 from kubeinformer.cache.indexer import Indexer
@@ -48,6 +49,7 @@ class SharedIndexInformer:
     Attributes:
         resource: What discovery says of the resource, None before that.
         sync_duration: The seconds that the first load took, None before its end.
+        freshness: How far the cache is, and waiting until it is further.
     """
 
     def __init__(
@@ -77,6 +79,13 @@ class SharedIndexInformer:
         self._coverage = Coverage(options.name, options.namespaces, self._store.has_loaded)
         self.indexer = Indexer(self._store, self._coverage)
         self.lister = Lister(self._store, self._coverage, str(options.reference))
+        self.freshness = Freshness(
+            options.name,
+            versions=lambda: self._store.versions,
+            held=lambda: {present.resource_version for present in self._present()},
+            reason=lambda: self.status.reason,
+            clock=clock,
+        )
         self.has_synced = False
         self.sync_duration: float | None = None
         self._began: float | None = None
@@ -167,8 +176,10 @@ class SharedIndexInformer:
         """Take in what the watch brings: into the store, then to the handlers."""
         self._queue.push(item)
         while self._queue:
+            taken = self._queue.pop()
             with self._processor.lock:
-                self._processor.distribute(self._store.apply(self._queue.pop()))
+                self._processor.distribute(self._store.apply(taken))
+            self.freshness.arrived(taken)
         if not self.has_synced and self._scopes is not None and self._scopes <= self._store.versions.keys():
             self.has_synced = True
             self.sync_duration = self._clock.now() - (self._began or 0.0)

@@ -13,6 +13,7 @@ from kubeinformer.client.config import Config
 from kubeinformer.client.loading import load_config
 from kubeinformer.client.object_answers import read_deleted, read_object, read_page
 from kubeinformer.client.session import Requests, Session
+from kubeinformer.client.writes import written
 from kubeinformer.errors import Expired
 from kubeinformer.objects import KubernetesObject
 from kubeinformer.resources import Resource, ResourceReference, parse_resource
@@ -119,7 +120,8 @@ class Client:
         found = await self._resolve(resource)
         encoded = encode_object(body, found)
         path = found.path(namespace=self._namespace(found, _first(namespace, encoded.namespace)))
-        return read_object(await self._session.send("POST", "create", found, path, body=encoded.raw), found)
+        answer = await self._session.send("POST", "create", found, path, body=encoded.raw)
+        return _noted(found, read_object(answer, found))
 
     async def update(
         self,
@@ -134,7 +136,7 @@ class Client:
         encoded = encode_object(body, found)
         path = self._object_path(found, encoded.name, _first(namespace, encoded.namespace), subresource)
         answer = await self._session.send("PUT", "update", found, path, body=encoded.raw)
-        return read_object(answer, found, subresource)
+        return _noted(found, read_object(answer, found, subresource))
 
     async def patch(
         self,
@@ -163,7 +165,7 @@ class Client:
         answer = await self._session.send(
             "PATCH", "patch", found, path, body=encode(body), content_type=_PATCH_TYPES[type]
         )
-        return read_object(answer, found, subresource)
+        return _noted(found, read_object(answer, found, subresource))
 
     async def apply(
         self,
@@ -192,7 +194,7 @@ class Client:
         answer = await self._session.send(
             "PATCH", "patch", found, path, query=query, body=encoded.raw, content_type=_APPLY
         )
-        return read_object(answer, found, subresource)
+        return _noted(found, read_object(answer, found, subresource))
 
     async def delete(
         self,
@@ -233,7 +235,9 @@ class Client:
         answer = await self._session.send(
             "DELETE", "delete", found, path, body=msgspec.json.encode(_given(options))
         )
-        return read_deleted(answer, found)
+        deleted = read_deleted(answer, found)
+        written(found, self._namespace(found, namespace), name, deleted)
+        return deleted
 
     async def _pages(self, resource: Resource, path: str, query: Mapping[str, str]) -> Objects:
         objects: Objects = []
@@ -263,6 +267,11 @@ class Client:
         if not resource.namespaced:
             return None
         return _segment("namespace", _first(namespace, self.config.namespace or "default") or "")
+
+
+def _noted(resource: Resource, result: KubernetesObject) -> KubernetesObject:
+    written(resource, result.namespace, result.name, result)
+    return result
 
 
 def _first(given: str | None, other: str | None) -> str | None:

@@ -15,6 +15,7 @@ from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.object_reader import Transform
 from kubeinformer.client.config import Config
 from kubeinformer.client.loading import load_config
+from kubeinformer.fronts.engine import Engine
 from kubeinformer.fronts.informer import InformerFront
 from kubeinformer.fronts.portal import Portal
 from kubeinformer.metrics import MetricsProvider
@@ -23,7 +24,11 @@ FrontT = TypeVar("FrontT", bound=InformerFront)
 
 
 class FactoryFront(ABC, Generic[FrontT]):
-    """The part of a factory that is the same in both faces."""
+    """The part of a factory that is the same in both faces.
+
+    Attributes:
+        engine: What runs it.
+    """
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class FactoryFront(ABC, Generic[FrontT]):
             metrics=metrics,
         )
         self._portal = Portal("kubeinformer", self._core.stop)
+        self.engine = Engine(self._core, self._portal)
 
     def informer(
         self,

@@ -7,6 +7,7 @@ from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.cache.informer_status import InformerStatus
 from kubeinformer.cache.lister import Lister
 from kubeinformer.cache.registration import Registration, StreamRegistration
+from kubeinformer.fronts.engine import Engine
 from kubeinformer.fronts.portal import Portal
 
 
@@ -17,12 +18,23 @@ class InformerFront:
 
     Args:
         shared: The informer.
-        portal: Where its engine runs.
+        engine: Where it runs.
     """
 
-    def __init__(self, shared: SharedIndexInformer, portal: Portal) -> None:
+    def __init__(self, shared: SharedIndexInformer, engine: Engine) -> None:
         self._shared = shared
-        self._portal = portal
+        self._engine = engine
+        self._portal = engine.portal
+
+    @property
+    def engine(self) -> Engine:
+        """Where it runs: its factory."""
+        return self._engine
+
+    @property
+    def shared(self) -> SharedIndexInformer:
+        """The informer that this is a front of."""
+        return self._living()
 
     @property
     def lister(self) -> Lister:

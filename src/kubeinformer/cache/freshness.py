@@ -1,0 +1,110 @@
+"""Waiting until a cache has seen a resourceVersion: one's own write, say.
+
+Versions that compare (KEP-5504) are reached when the cache is at or past them. Opaque ones are reached when the cache
+comes to exactly that version, or holds the object that has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from kubeinformer.cache.deltas import Changes, Item
+from kubeinformer.clock import Clock, deadline
+from kubeinformer.errors import StaleCache, UsageError
+from kubeinformer.objects import KubernetesObject
+from kubeinformer.resource_versions import is_comparable, is_older
+
+
+class Freshness:
+    """Says how far a cache is, and wakes those who wait for a version. Where it is not said otherwise: on the loop.
+
+    Args:
+        name: The resource, for messages.
+        versions: Returns the version that each watched namespace has reached (None: all of them).
+        held: Returns the versions of the objects in the cache.
+        reason: Returns why the cache may be behind.
+        clock: Time.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        versions: Callable[[], Mapping[str | None, str]],
+        held: Callable[[], set[str]],
+        reason: Callable[[], str],
+        clock: Clock,
+    ) -> None:
+        self._name = name
+        self._versions = versions
+        self._held = held
+        self._reason = reason
+        self._clock = clock
+        self._waiting: dict[asyncio.Future[None], tuple[str, str | None]] = {}
+
+    def has_seen(self, version: str, namespace: str | None = None) -> bool:
+        """Return whether the cache has seen a version. From any thread.
+
+        Raises:
+            UsageError: Several namespaces are watched, and none is named.
+        """
+        reached = self._reached(namespace)
+        if is_comparable(version) and (reached is None or is_comparable(reached)):
+            return reached is not None and not is_older(reached, version)
+        return reached == version or version in self._held()
+
+    async def wait_for(self, version: str, timeout: float | None, namespace: str | None = None) -> None:
+        """Wait until the cache has seen a version.
+
+        Raises:
+            StaleCache: Time ran out; it says how far behind the cache is.
+            UsageError: As for `has_seen`.
+        """
+        if self.has_seen(version, namespace):
+            return
+        seen = asyncio.get_running_loop().create_future()
+        self._waiting[seen] = (version, namespace)
+        try:
+            async with deadline(self._clock, timeout if timeout is not None else float("inf")):
+                await seen
+        except TimeoutError:
+            reached = self._reached(namespace) or ""
+            raise StaleCache(self._name, version, reached, timeout or 0.0, self._reason()) from None
+        finally:
+            del self._waiting[seen]
+
+    def arrived(self, item: Item) -> None:
+        """Wake those whose version has come with what the cache has just taken in."""
+        if not self._waiting:
+            return
+        passed = (
+            {delta.object.resource_version for delta in item.deltas if delta.object is not None}
+            if isinstance(item, Changes)
+            else set()
+        )
+        for seen, (version, namespace) in self._waiting.items():
+            if not seen.done() and (version in passed or self.has_seen(version, namespace)):
+                seen.set_result(None)
+
+    def _reached(self, namespace: str | None) -> str | None:
+        versions = self._versions()
+        if namespace in versions:
+            return versions[namespace]
+        if len(versions) > 1:
+            raise UsageError(f"{self._name}: several namespaces are watched; name the one of the version")
+        return next(iter(versions.values()), None)
+
+
+def version_of(written: str | KubernetesObject, namespace: str | None) -> tuple[str, str | None]:
+    """Return the version, and the namespace, that a cache is to have seen.
+
+    Raises:
+        ValueError: There is no version.
+    """
+    version = written
+    if isinstance(written, KubernetesObject):
+        version, namespace = written.resource_version, namespace or written.namespace or None
+    if not isinstance(version, str) or not version:
+        raise ValueError("there is no resource_version to wait for")
+    return version, namespace

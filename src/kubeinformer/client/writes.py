@@ -1,0 +1,43 @@
+"""Who hears of a program's own writes: whoever wants to wait until a cache has seen them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from kubeinformer.objects import KubernetesObject
+from kubeinformer.resources import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write that the server has accepted.
+
+    Attributes:
+        resource: What was written.
+        namespace: The object's namespace, "" where it has none.
+        name: The object's name.
+        result: What the server answered; None for a deletion that left nothing.
+    """
+
+    resource: Resource
+    namespace: str
+    name: str
+    result: KubernetesObject | None
+
+    @property
+    def key(self) -> str:
+        """The object's key."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+write_observer: ContextVar[Callable[[Write], object] | None] = ContextVar("write_observer", default=None)
+"""Called with each write that is made in the context where it is set."""
+
+
+def written(resource: Resource, namespace: str | None, name: str, result: KubernetesObject | None) -> None:
+    """Tell the observer of a write, if there is one."""
+    observer = write_observer.get()
+    if observer is not None:
+        observer(Write(resource, namespace or "", name, result))
