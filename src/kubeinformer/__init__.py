@@ -6,7 +6,9 @@ This is the blocking face. Every name of it that a program needs stands here.
 from kubeinformer._version import __version__
 from kubeinformer.blocking.client import Client
 from kubeinformer.blocking.controller import Controller, run_all
+from kubeinformer.blocking.conveniences import create_or_update, wait_until
 from kubeinformer.blocking.factory import SharedInformerFactory
+from kubeinformer.blocking.finalizer import Finalizer
 from kubeinformer.blocking.informer import Informer
 from kubeinformer.blocking.leader_election import LeaderElector
 from kubeinformer.blocking.registration import Events, Registration
@@ -18,7 +20,9 @@ from kubeinformer.cache.notifications import Added, Deleted, Updated
 from kubeinformer.client.config import Config
 from kubeinformer.client.loading import load_config
 from kubeinformer.controller.combinators import all_of, any_of, not_
+from kubeinformer.controller.conditions import condition, deleted, exists
 from kubeinformer.controller.mappers import owner_of
+from kubeinformer.controller.owner_references import owner_reference, set_controller_reference
 from kubeinformer.controller.predicates import changed
 from kubeinformer.controller.requests import Request, requeue_after
 from kubeinformer.controller.sources import every
@@ -45,6 +49,7 @@ from kubeinformer.errors import (
     TooManyRequests,
     Unauthorized,
     UsageError,
+    WaitTimeout,
 )
 from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject, OwnerReference
 from kubeinformer.workqueue.limiters import (
@@ -72,6 +77,7 @@ __all__ = [
     "DeletedFinalStateUnknown",
     "Events",
     "Expired",
+    "Finalizer",
     "Forbidden",
     "Indexer",
     "Informer",
@@ -104,16 +110,24 @@ __all__ = [
     "Unauthorized",
     "Updated",
     "UsageError",
+    "WaitTimeout",
     "WithMaxWaitRateLimiter",
     "WorkQueue",
     "__version__",
     "all_of",
     "any_of",
     "changed",
+    "condition",
+    "create_or_update",
+    "deleted",
     "every",
+    "exists",
     "load_config",
     "not_",
     "owner_of",
+    "owner_reference",
     "requeue_after",
     "run_all",
+    "set_controller_reference",
+    "wait_until",
 ]

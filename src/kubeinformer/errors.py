@@ -10,6 +10,7 @@
     ├── NetworkError              nothing answered: refused, reset, timed out, no such host (also a ConnectionError)
     ├── CacheSyncTimeout          a cache did not fill in time, and why (also a TimeoutError)
     ├── StaleCache                a cache has not come as far as was waited for (also a TimeoutError)
+    ├── WaitTimeout               an object has not come to a state in time (also a TimeoutError)
     ├── ShutDown                  a work queue that was shut down has nothing left to hand out
     ├── TerminalError             raised by a reconcile: trying again would not help
     ├── LeadershipLost            another replica may lead now: this one has to end
@@ -213,6 +214,10 @@ class StaleCache(KubeInformerError, TimeoutError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).__new__, (type(self), *self.args), self.__dict__
+
+
+class WaitTimeout(KubeInformerError, TimeoutError):
+    """`wait_until` ran out of time; the message says what was missing, and what was last seen."""
 
 
 class ShutDown(KubeInformerError):

@@ -15,6 +15,7 @@ AWAITED = {
     "Informer": {"stop", "wait_for"},
     "Controller": {"run", "start", "stop"},
     "LeaderElector": set(),
+    "Finalizer": {"run", "add", "remove"},
     "Registration": {"remove"},
     "Events": set(),
     "Client": {"get", "list", "create", "update", "patch", "apply", "delete", "close"},
@@ -26,7 +27,7 @@ CONTEXTS = {
     "Controller": ("__enter__", "__aenter__"),
     "LeaderElector": ("__enter__", "__aenter__"),
 }
-FUNCTIONS = {"run_all"}
+FUNCTIONS = {"create_or_update", "run_all", "wait_until"}
 
 
 def _public(face: type) -> dict[str, Any]:

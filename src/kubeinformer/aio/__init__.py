@@ -7,7 +7,9 @@ Awaitable are `start`, `wait_for_cache_sync`, `run`, `stop`, `remove` and the cl
 from kubeinformer._version import __version__
 from kubeinformer.aio.client import Client
 from kubeinformer.aio.controller import Controller, run_all
+from kubeinformer.aio.conveniences import create_or_update, wait_until
 from kubeinformer.aio.factory import SharedInformerFactory
+from kubeinformer.aio.finalizer import Finalizer
 from kubeinformer.aio.informer import Informer
 from kubeinformer.aio.leader_election import LeaderElector
 from kubeinformer.aio.registration import Events, Registration
@@ -19,7 +21,9 @@ from kubeinformer.cache.notifications import Added, Deleted, Updated
 from kubeinformer.client.config import Config
 from kubeinformer.client.loading import load_config
 from kubeinformer.controller.combinators import all_of, any_of, not_
+from kubeinformer.controller.conditions import condition, deleted, exists
 from kubeinformer.controller.mappers import owner_of
+from kubeinformer.controller.owner_references import owner_reference, set_controller_reference
 from kubeinformer.controller.predicates import changed
 from kubeinformer.controller.requests import Request, requeue_after
 from kubeinformer.controller.sources import every
@@ -46,6 +50,7 @@ from kubeinformer.errors import (
     TooManyRequests,
     Unauthorized,
     UsageError,
+    WaitTimeout,
 )
 from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject, OwnerReference
 from kubeinformer.workqueue.limiters import (
@@ -73,6 +78,7 @@ __all__ = [
     "DeletedFinalStateUnknown",
     "Events",
     "Expired",
+    "Finalizer",
     "Forbidden",
     "Indexer",
     "Informer",
@@ -105,16 +111,24 @@ __all__ = [
     "Unauthorized",
     "Updated",
     "UsageError",
+    "WaitTimeout",
     "WithMaxWaitRateLimiter",
     "WorkQueue",
     "__version__",
     "all_of",
     "any_of",
     "changed",
+    "condition",
+    "create_or_update",
+    "deleted",
     "every",
+    "exists",
     "load_config",
     "not_",
     "owner_of",
+    "owner_reference",
     "requeue_after",
     "run_all",
+    "set_controller_reference",
+    "wait_until",
 ]

@@ -1,0 +1,102 @@
+"""Waiting for one object of a cache: it hears of every state, on a thread of its own, through any broken watch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from kubeinformer.cache.informer import SharedIndexInformer
+from kubeinformer.controller.combinators import missing, name_of
+from kubeinformer.controller.conditions import describe
+from kubeinformer.errors import WaitTimeout
+from kubeinformer.fronts.engine import Engine
+from kubeinformer.fronts.informer import InformerFront
+from kubeinformer.objects import KubernetesObject
+
+Condition = Callable[[KubernetesObject | None], bool]
+
+
+class ObjectWait:
+    """A wait for a condition on one object. Thread-safe.
+
+    Args:
+        informer: The informer of either face.
+        name: The object's name.
+        namespace: Its namespace, "" where it has none.
+        condition: `condition(obj)`; `obj` is None where there is none. LookupError, TypeError and AttributeError mean
+            that it is not met: a field is not there yet.
+
+    Attributes:
+        met: Done with the object (or None) once the condition is met, or with what the condition raised.
+    """
+
+    def __init__(self, informer: InformerFront, name: str, namespace: str, condition: Condition) -> None:
+        self.met: Future[KubernetesObject | None] = Future()
+        self.key = f"{namespace}/{name}" if namespace else name
+        self._informer: SharedIndexInformer = informer.shared
+        self._engine: Engine = informer.engine
+        self._condition = condition
+        self._last: KubernetesObject | None = None
+        self._lock = threading.Lock()
+        self._registration = self._informer.add_event_handler(
+            self._look, lambda _, new: self._look(new), self._look_at_nothing
+        )
+
+    async def begin(self) -> None:
+        """Start the informer where it is not running, and return when it is filled. On the loop of its factory."""
+        await self._engine.core.start()
+        await self._engine.core.wait_until(self._unsynced, None)
+
+    def look(self) -> None:
+        """Ask the condition for the absence of the object, where it is absent from the filled cache."""
+        if self._informer.indexer.get_by_key(self.key) is None:
+            self._look_now(None)
+
+    def end(self) -> None:
+        """Hear of nothing any more."""
+        self._registration.detach()
+
+    def timed_out(self, seconds: float) -> WaitTimeout:
+        """Return the error that says what was missing, and what was last seen."""
+        resource = self._informer.options.reference
+        if not self._informer.has_synced:
+            return WaitTimeout(
+                f"{resource} {self.key}: nothing seen in {seconds:g} s: {self._informer.status.reason}"
+            )
+        unmet = self._missing()
+        return WaitTimeout(
+            f"{resource} {self.key}: not met in {seconds:g} s: {unmet}; last seen: {describe(self._last)}"
+        )
+
+    def _unsynced(self) -> dict[str, str]:
+        if self._informer.has_synced or self.met.done():
+            return {}
+        return {self._informer.options.name: self._informer.status.reason}
+
+    def _missing(self) -> str:
+        try:
+            return missing(self._condition, self._last)
+        except (LookupError, TypeError, AttributeError) as error:
+            return f"{name_of(self._condition)} found no {error}"
+
+    def _look(self, found: KubernetesObject) -> None:
+        if found.key == self.key:
+            self._look_now(found)
+
+    def _look_at_nothing(self, gone: KubernetesObject) -> None:
+        if gone.key == self.key:
+            self._look_now(None)
+
+    def _look_now(self, found: KubernetesObject | None) -> None:
+        with self._lock:
+            self._last = found
+            if self.met.done():
+                return
+            try:
+                if self._condition(found):
+                    self.met.set_result(found)
+            except (LookupError, TypeError, AttributeError):
+                pass
+            except Exception as error:  # noqa: BLE001  # user code: whoever waits is to hear of it
+                self.met.set_exception(error)
