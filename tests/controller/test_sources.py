@@ -1,0 +1,124 @@
+"""Keys from elsewhere: iterables, queues, timers."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from tests.controller.conftest import Noting
+
+from kubeinformer import Controller, aio, changed, every
+from kubeinformer.testing.waiting import eventually, eventually_async, eventually_equal
+
+
+def test_a_queue_of_keys_is_read_until_the_end() -> None:
+    """`queue.Queue`: keys, several keys, or whatever a mapper makes keys of."""
+    triggers: queue.Queue[object] = queue.Queue()
+    numbers: queue.Queue[int] = queue.Queue()
+    reconcile = Noting()
+    controller = Controller("triggered", reconcile)
+    controller.watch(triggers)
+    controller.watch(numbers, lambda number: f"number/{number}")
+    with controller:
+        triggers.put("default/a")
+        triggers.put(["default/b", "default/c"])
+        numbers.put(7)
+        eventually_equal(lambda: sorted(reconcile.keys), ["default/a", "default/b", "default/c", "number/7"])
+    assert {request.reason for request in reconcile.requests} == {"external trigger"}
+
+
+def test_an_iterable_is_read_on_a_thread_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    """It may wait; what it raises ends it, and is logged; a bad item costs that item."""
+    go_on = threading.Event()
+
+    def keys() -> Iterator[object]:
+        yield "one"
+        yield 2
+        go_on.wait(30)
+        yield "three"
+        raise RuntimeError("no more")
+
+    reconcile = Noting()
+    controller = Controller("iterating", reconcile)
+    controller.watch(keys())
+    with controller:
+        eventually_equal(lambda: reconcile.keys, ["one"])
+        go_on.set()
+        eventually_equal(lambda: reconcile.keys, ["one", "three"])
+        eventually(lambda: "a source of keys, which is over raised RuntimeError" in caplog.text)
+    assert "a mapper returns keys ('namespace/name'), objects, or None; not int" in caplog.text
+
+
+def test_async_iterables_and_queues_are_read_on_the_loop(caplog: pytest.LogCaptureFixture) -> None:
+    """The asyncio forms, ended with the run."""
+
+    async def keys() -> AsyncIterator[str]:
+        yield "one"
+        yield "two"
+        raise RuntimeError("no more")
+
+    async def main() -> None:
+        triggers: asyncio.Queue[str] = asyncio.Queue()
+        seen: list[str] = []
+
+        async def reconcile(request: aio.Request) -> None:
+            seen.append(request.key)
+
+        controller = aio.Controller("async", reconcile)
+        controller.watch(triggers)
+        controller.watch(keys())
+        async with controller:
+            await triggers.put("three")
+            await eventually_async(lambda: sorted(seen) == ["one", "three", "two"])
+
+    asyncio.run(main())
+    assert "a source of keys, which is over raised RuntimeError" in caplog.text
+
+
+def test_a_timer_asks_again_and_again(caplog: pytest.LogCaptureFixture) -> None:
+    """The same keys once a period, or what a function says; where it raises, the next tick may be better."""
+    reconcile = Noting()
+    controller = Controller("ticking", reconcile)
+    answers = iter([["a"], RuntimeError("no"), ["b", "c"]])
+
+    def keys() -> object:
+        answer = next(answers, None)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    controller.watch(every(0.01, keys))  # type: ignore[arg-type]  # a function that says many things
+    controller.watch(every(0.01, "tick"))
+    with controller:
+        eventually(lambda: {"a", "b", "c"} <= set(reconcile.keys))
+        eventually(lambda: reconcile.counts["tick"] > 3)
+    assert "a timer's function raised RuntimeError('no')" in caplog.text
+    assert reconcile.of("tick")[0].reason == "every 0.01 s"
+    with pytest.raises(ValueError, match="in seconds"):
+        every(0, "tick")
+
+
+def test_what_is_no_source_is_refused() -> None:
+    """A string is a key, not an iterable of keys; predicates are for informers."""
+    controller = Controller("strict", Noting())
+    for source in ("default/a", 3, None):
+        with pytest.raises(TypeError, match="a controller watches informers"):
+            controller.watch(source)
+    with pytest.raises(TypeError, match="`when` compares objects"):
+        controller.watch(["a"], when=changed(lambda found: found.labels))
+
+
+def test_keys_may_be_asked_for_before_the_run() -> None:
+    """They wait for it; a higher priority comes first."""
+    reconcile = Noting()
+    controller = Controller("eager", reconcile)
+    controller.enqueue("second")
+    controller.enqueue("first", 10, reason="somebody wants it")
+    with controller:
+        eventually_equal(lambda: reconcile.keys, ["first", "second"])
+    assert reconcile.requests[0].reason == "somebody wants it"
+    controller.enqueue("late")
+    assert controller.explain("late").due_in is None
