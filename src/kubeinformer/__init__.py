@@ -51,6 +51,7 @@ from kubeinformer.errors import (
     UsageError,
     WaitTimeout,
 )
+from kubeinformer.events.event_recorder import EventRecorder
 from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject, OwnerReference
 from kubeinformer.workqueue.limiters import (
     BucketRateLimiter,
@@ -75,6 +76,7 @@ __all__ = [
     "Controller",
     "Deleted",
     "DeletedFinalStateUnknown",
+    "EventRecorder",
     "Events",
     "Expired",
     "Finalizer",

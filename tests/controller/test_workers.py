@@ -7,6 +7,7 @@ import gc
 import logging
 import sys
 import threading
+from collections.abc import Callable
 
 import pytest
 from tests.controller.conftest import Noting, config_map
@@ -18,6 +19,13 @@ from kubeinformer.testing.fake_clock import FakeClock
 from kubeinformer.testing.waiting import eventually, eventually_async, eventually_equal
 
 KEYS = 40
+
+
+def waiting_for(event: threading.Event) -> Callable[[Request], None]:
+    def wait(_: Request) -> None:
+        event.wait(30)
+
+    return wait
 
 
 @pytest.fixture
@@ -121,7 +129,7 @@ def test_a_run_that_takes_too_long_is_cancelled_or_named(
             await asyncio.Event().wait()
 
     tasks = Controller("tasks", hang, reconcile_timeout=0.05)
-    threads = Controller("threads", Noting(lambda _: may_end.wait(30) and None), reconcile_timeout=0.05)
+    threads = Controller("threads", Noting(waiting_for(may_end)), reconcile_timeout=0.05)
     for controller in (tasks, threads):
         controller.watch(factory.informer("configmaps"))
     with tasks, threads:
@@ -229,7 +237,7 @@ def test_many_keys_at_the_start_and_one_worker(server: APIServer, factory: Share
     for number in range(10_000):
         server.create("configmaps", config_map(f"map-{number}"))
     may_begin = threading.Event()
-    reconcile = Noting(lambda _: may_begin.wait(30) and None)
+    reconcile = Noting(waiting_for(may_begin))
     maps = factory.informer("configmaps")
     controller = Controller("many", reconcile)
     controller.watch(maps)

@@ -52,6 +52,7 @@ from kubeinformer.errors import (
     UsageError,
     WaitTimeout,
 )
+from kubeinformer.events.event_recorder import EventRecorder
 from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject, OwnerReference
 from kubeinformer.workqueue.limiters import (
     BucketRateLimiter,
@@ -76,6 +77,7 @@ __all__ = [
     "Controller",
     "Deleted",
     "DeletedFinalStateUnknown",
+    "EventRecorder",
     "Events",
     "Expired",
     "Finalizer",

@@ -23,7 +23,7 @@ class ObjectWait:
     Args:
         informer: The informer of either face.
         name: The object's name.
-        namespace: Its namespace, "" where it has none.
+        namespace: Its namespace, which counts where the resource has namespaces.
         condition: `condition(obj)`; `obj` is None where there is none. LookupError, TypeError and AttributeError mean
             that it is not met: a field is not there yet.
 
@@ -33,7 +33,8 @@ class ObjectWait:
 
     def __init__(self, informer: InformerFront, name: str, namespace: str, condition: Condition) -> None:
         self.met: Future[KubernetesObject | None] = Future()
-        self.key = f"{namespace}/{name}" if namespace else name
+        self._name = name
+        self._namespace = namespace
         self._informer: SharedIndexInformer = informer.shared
         self._engine: Engine = informer.engine
         self._condition = condition
@@ -50,7 +51,7 @@ class ObjectWait:
 
     def look(self) -> None:
         """Ask the condition for the absence of the object, where it is absent from the filled cache."""
-        if self._informer.indexer.get_by_key(self.key) is None:
+        if self._informer.indexer.get_by_key(self._key) is None:
             self._look_now(None)
 
     def end(self) -> None:
@@ -62,12 +63,18 @@ class ObjectWait:
         resource = self._informer.options.reference
         if not self._informer.has_synced:
             return WaitTimeout(
-                f"{resource} {self.key}: nothing seen in {seconds:g} s: {self._informer.status.reason}"
+                f"{resource} {self._key}: nothing seen in {seconds:g} s: {self._informer.status.reason}"
             )
         unmet = self._missing()
         return WaitTimeout(
-            f"{resource} {self.key}: not met in {seconds:g} s: {unmet}; last seen: {describe(self._last)}"
+            f"{resource} {self._key}: not met in {seconds:g} s: {unmet}; last seen: {describe(self._last)}"
         )
+
+    @property
+    def _key(self) -> str:
+        resource = self._informer.resource
+        namespaced = self._namespace and (resource is None or resource.namespaced)
+        return f"{self._namespace}/{self._name}" if namespaced else self._name
 
     def _unsynced(self) -> dict[str, str]:
         if self._informer.has_synced or self.met.done():
@@ -76,16 +83,17 @@ class ObjectWait:
 
     def _missing(self) -> str:
         try:
+            self._condition(self._last)  # what it lacks, it may say by an error
             return missing(self._condition, self._last)
         except (LookupError, TypeError, AttributeError) as error:
             return f"{name_of(self._condition)} found no {error}"
 
     def _look(self, found: KubernetesObject) -> None:
-        if found.key == self.key:
+        if found.key == self._key:
             self._look_now(found)
 
     def _look_at_nothing(self, gone: KubernetesObject) -> None:
-        if gone.key == self.key:
+        if gone.key == self._key:
             self._look_now(None)
 
     def _look_now(self, found: KubernetesObject | None) -> None:
