@@ -12,12 +12,13 @@ import venv
 import zipfile
 from pathlib import Path, PurePosixPath
 
+KINDS = Path(__file__).parents[1] / "src" / "kubeinformer" / "testing" / "api_server" / "kinds"
 REQUIRED = (
     "kubeinformer/__init__.py",
     "kubeinformer/py.typed",
     "kubeinformer/testing/__init__.py",
     "pytest_kubeinformer.py",
-    "kubeinformer/testing/api_server/kinds/v1.37.json",
+    *(f"kubeinformer/testing/api_server/kinds/{file.name}" for file in sorted(KINDS.glob("*.json"))),
     "kubeinformer/testing/control_plane/go_module/1.37/go.mod",
     "kubeinformer/testing/control_plane/go_module/1.37/go.sum",
     "*.dist-info/licenses/LICENSE",

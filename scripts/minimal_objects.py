@@ -1,4 +1,4 @@
-"""A body that the real server accepts for each built-in kind, to find out how the kind behaves."""
+"""A body that the real server accepts for each built-in kind, and names to try, to find out how the kind behaves."""
 
 from __future__ import annotations
 
@@ -157,34 +157,9 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "volumeattributesclasses.storage.k8s.io": {"driverName": "example.org", "parameters": {"a": "b"}},
 }
 
-FIELDS = (
-    "metadata.name",
-    "metadata.namespace",
-    "spec.nodeName",
-    "spec.restartPolicy",
-    "spec.schedulerName",
-    "spec.serviceAccountName",
-    "spec.hostNetwork",
-    "spec.unschedulable",
-    "spec.signerName",
-    "spec.driver",
-    "spec.podSelector",
-    "spec.scope",
-    "status.phase",
-    "status.podIP",
-    "status.podIPs",
-    "status.nominatedNodeName",
-    "status.replicas",
-    "status.successful",
-    "type",
-    "reason",
-    "reportingComponent",
-    "source",
-    "involvedObject.kind",
-    "involvedObject.namespace",
-    "involvedObject.name",
-    "involvedObject.uid",
-    "involvedObject.apiVersion",
-    "involvedObject.resourceVersion",
-    "involvedObject.fieldPath",
-)
+NAMES_OF_NO_FIELD = ("spec.host", "status.successful")
+"""What objects can be selected by though no schema has it: an old name of `spec.nodeName`, and of `status.succeeded`.
+
+All others are paths in a schema. Both come from the calls of `AddFieldLabelConversionFunc` in Kubernetes'
+`pkg/apis/*/*/conversion.go`, which decide what each kind can be selected by.
+"""

@@ -2,17 +2,20 @@
 
     python scripts/record_kinds.py            # starts a control plane, writes kinds/v<major>.<minor>.json
 
-Discovery tells names, verbs and subresources. The rest is tried: which fields can be selected by, what a created
-object looks like, and what its deletion answers.
+Discovery tells names, verbs and subresources. The rest is tried: what a created object looks like, what its deletion
+answers, and which fields objects can be selected by. A kind without field labels of its own names all it has when it
+refuses another one; of the others, every path of the schema is tried.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from minimal_objects import FIELDS, MINIMAL
+from minimal_objects import MINIMAL, NAMES_OF_NO_FIELD
 
 from kubeinformer.testing import ControlPlane
 from kubeinformer.testing.plain_client import PlainClient
@@ -20,22 +23,28 @@ from kubeinformer.testing.plain_client import PlainClient
 FOLDER = Path(__file__).parents[1] / "src" / "kubeinformer" / "testing" / "api_server" / "kinds"
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _ANY_NAME = "Any:Name"
+_LONGEST_PATH = 3  # names, as in `spec.pool.name`
+_KNOWN_FIELDS = re.compile(r"is not a known field selector: only (.*)")
 
 
 def record(client: PlainClient) -> dict[str, Any]:
     """Return everything there is to know, resource by resource in the server's order."""
     resources = []
+    schemas = _Schemas(client.call("GET", "/openapi/v2"))
     for root in ("/api", "/apis"):
         for group in client.call("GET", root, accept=_AGGREGATED)["items"]:
             name = group["metadata"].get("name", "")
             for version in group["versions"]:
                 resources += [
-                    _entry(client, name, version["version"], resource) for resource in version["resources"]
+                    _entry(client, schemas, name, version["version"], resource)
+                    for resource in version["resources"]
                 ]
     return {"version": client.call("GET", "/version")["gitVersion"], "resources": resources}
 
 
-def _entry(client: PlainClient, group: str, version: str, found: dict[str, Any]) -> dict[str, Any]:
+def _entry(
+    client: PlainClient, schemas: _Schemas, group: str, version: str, found: dict[str, Any]
+) -> dict[str, Any]:
     entry = {
         "group": group,
         "version": version,
@@ -50,7 +59,8 @@ def _entry(client: PlainClient, group: str, version: str, found: dict[str, Any])
     }
     prefix = f"/apis/{group}/{version}" if group else f"/api/{version}"
     place = "/namespaces/default" if entry["namespaced"] else ""
-    entry |= _Trial(client, f"{prefix}{place}/{entry['name']}", entry).facts()
+    paths = schemas.paths(group, version, entry["kind"])
+    entry |= _Trial(client, f"{prefix}{place}/{entry['name']}", entry, paths).facts()
     return {name: value for name, value in entry.items() if value not in ("", [], None, False)}
 
 
@@ -61,26 +71,56 @@ def _subresource(group: str, version: str, part: dict[str, Any]) -> dict[str, An
     return {"name": part["subresource"], "kind": kind.get("kind", ""), **other, "verbs": part["verbs"]}
 
 
+class _Schemas:
+    """What the objects of each kind are made of, out of an OpenAPI document."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._definitions = document["definitions"]
+        self._of_kind = {
+            (kind["group"], kind["version"], kind["kind"]): definition
+            for definition in self._definitions.values()
+            for kind in definition.get("x-kubernetes-group-version-kind", ())
+        }
+
+    def paths(self, group: str, version: str, kind: str) -> set[str]:
+        """Return the paths of everything outside lists, such as `spec.nodeName`."""
+        return set(self._paths_in(self._of_kind.get((group, version, kind), {}), _LONGEST_PATH))
+
+    def _paths_in(self, schema: dict[str, Any], length: int) -> Iterator[str]:
+        schema = self._definitions.get(schema.get("$ref", "").rpartition("/")[2], schema)
+        for name, part in schema.get("properties", {}).items():
+            yield name
+            if length > 1:
+                yield from (f"{name}.{rest}" for rest in self._paths_in(part, length - 1))
+
+
 class _Trial:
     """Finds out how one resource behaves."""
 
-    def __init__(self, client: PlainClient, path: str, entry: dict[str, Any]) -> None:
-        self._client, self._path, self._entry = client, path, entry
+    def __init__(self, client: PlainClient, path: str, entry: dict[str, Any], paths: set[str]) -> None:
+        self._client, self._path, self._entry, self._paths = client, path, entry, paths
         self._qualified = f"{entry['name']}.{entry['group']}" if entry["group"] else entry["name"]
 
     def facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {}
         if "list" in self._entry["verbs"]:
-            facts["fields"] = [field for field in FIELDS if self._selects_by(field)]
+            facts["fields"] = self._fields()
         if self._entry["verbs"] == ["create"]:
             facts["answered_only"] = True
         elif "create" in self._entry["verbs"]:
             facts |= self._written()
         return facts
 
-    def _selects_by(self, field: str) -> bool:
-        status, _ = self._client.request("GET", f"{self._path}?limit=1&fieldSelector={field}%3Dx")
-        return status == 200
+    def _fields(self) -> list[str]:
+        known = _KNOWN_FIELDS.search(self._refusal("none"))
+        if known:
+            return re.findall(r'"(.*?)"', known[1])
+        return [name for name in sorted({*self._paths, *NAMES_OF_NO_FIELD}) if not self._refusal(name)]
+
+    def _refusal(self, field: str) -> str:
+        """Return what the server says to a selector by a field; "" where it takes it."""
+        status, answer = self._client.request("GET", f"{self._path}?limit=1&fieldSelector={field}%3Dx")
+        return "" if status == 200 else str(answer["message"])
 
     def _body(self, name: str) -> dict[str, Any]:
         group, version = self._entry["group"], self._entry["version"]

@@ -219,7 +219,11 @@ def test_a_watch_after_the_end_is_open_and_silent(server: APIServer, tmp_path: P
         factory.informer("configmaps")
         factory.start()
         factory.wait_for_cache_sync(WAIT)
-        server.wait_for_watches(1)
+        eventually(
+            lambda: any("watch" in one.query and one.status for one in read_recording(file)),
+            WAIT,
+            file.read_text,
+        )
     [query] = {tuple(sorted(one.query.items())) for one in read_recording(file) if "watch" in one.query}
     with replay(file) as replayed:
         for _ in range(2):  # the one that was recorded, and one more

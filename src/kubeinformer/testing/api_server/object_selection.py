@@ -3,16 +3,55 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubeinformer.selectors import LabelSelector, parse_field_selector, parse_label_selector
+from kubeinformer.testing.api_server.conversions import in_version
+from kubeinformer.testing.api_server.object_documents import Document
 from kubeinformer.testing.api_server.object_storage import StoredObject
-from kubeinformer.testing.api_server.refusals import bad_request
+from kubeinformer.testing.api_server.refusals import bad_request, unknown_field
 from kubeinformer.testing.api_server.served_resources import ServedResource
 
 _TERM = re.compile(r"(?P<field>[^!=]+)(?P<operator>!=|=)(?P<value>.*)", re.DOTALL)
 _TERMS = re.compile(r"(?:[^\\,]|\\.)+", re.DOTALL)
+
+
+class FieldValue(NamedTuple):
+    """Where the value of a selectable field comes from.
+
+    Attributes:
+        paths: Paths in the object, such as `spec.nodeName`, the first that has something; 0 is a list's first entry.
+        absent: What counts where none of them has something.
+    """
+
+    paths: tuple[str, ...]
+    absent: str = ""
+
+    def of(self, document: Document) -> str:
+        """Return the value of an object, as Go prints it."""
+        found = (_found(document, path) for path in self.paths)
+        return next((text for value in found if (text := _text(value))), self.absent)
+
+
+_FIELD_VALUES: Mapping[tuple[str, str], FieldValue] = {
+    ("events", "source"): FieldValue(("source.component", "reportingComponent")),
+    ("jobs.batch", "status.successful"): FieldValue(("status.succeeded",), "0"),
+    ("nodes", "spec.unschedulable"): FieldValue(("spec.unschedulable",), "false"),
+    ("pods", "spec.host"): FieldValue(("spec.nodeName",)),
+    ("pods", "spec.hostNetwork"): FieldValue(("spec.hostNetwork",), "false"),
+    ("pods", "spec.restartPolicy"): FieldValue(("spec.restartPolicy",), "Always"),
+    ("pods", "spec.schedulerName"): FieldValue(("spec.schedulerName",), "default-scheduler"),
+    ("pods", "spec.serviceAccountName"): FieldValue(("spec.serviceAccountName", "spec.serviceAccount")),
+    ("pods", "status.podIP"): FieldValue(("status.podIP", "status.podIPs.0.ip")),
+    ("pods", "status.podIPs"): FieldValue(()),  # taken, and empty for every pod
+    ("replicationcontrollers", "status.replicas"): FieldValue(("status.replicas",), "0"),
+    ("secrets", "type"): FieldValue(("type",), "Opaque"),
+    ("services", "spec.type"): FieldValue(("spec.type",), "ClusterIP"),
+}
+"""By resource and field, where it is not the path alone: `GetAttrs` in `pkg/registry`, and the defaults, which a real
+server writes into the object itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +59,20 @@ class FieldTerm:
     """One condition on one field.
 
     Attributes:
-        path: The names that lead to it, such as `("spec", "nodeName")`.
-        value: What it is compared with; a field that is absent counts as "".
+        served: The version of the resource in whose names the condition is written.
+        field_value: What it is about.
+        value: What it is compared with.
         equal: Whether it must be the value, or must not.
     """
 
-    path: tuple[str, ...]
+    served: ServedResource
+    field_value: FieldValue
     value: str
     equal: bool
 
     def matches(self, stored: StoredObject) -> bool:
-        """Return whether an object fulfils the condition."""
-        place: Any = stored.document
-        for name in self.path:
-            place = place.get(name) if isinstance(place, dict) else None
-        return ((place or "") == self.value) is self.equal
+        """Return whether an object, of whatever version, fulfils the condition."""
+        return (self.field_value.of(in_version(stored.document, self.served)) == self.value) is self.equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +117,24 @@ def parse_selection(
 def _field_term(served: ServedResource, text: str) -> FieldTerm:
     found = _TERM.fullmatch(text)
     assert found is not None, "the canonical form has an operator in each term"
-    if found["field"] not in served.selectable_fields:
-        known = ", ".join(f'"{name}"' for name in served.selectable_fields)
-        raise bad_request(f'"{found["field"]}" is not a known field selector: only {known}')
+    name = found["field"]
+    if name not in served.selectable_fields:
+        raise unknown_field(served, name)
     value = re.sub(r"\\(.)", r"\1", found["value"], flags=re.DOTALL)
-    return FieldTerm(tuple(found["field"].split(".")), value, found["operator"] == "=")
+    field_value = _FIELD_VALUES.get((served.resource.group_resource, name), FieldValue((name,)))
+    return FieldTerm(served, field_value, value, found["operator"] == "=")
+
+
+def _found(place: Any, path: str) -> Any:
+    for name in path.split("."):
+        if isinstance(place, list):
+            place = place[0] if place and name == "0" else None
+        else:
+            place = place.get(name) if isinstance(place, dict) else None
+    return place
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)

@@ -8,7 +8,13 @@ from typing import Any, NamedTuple
 from kubeinformer.errors import StatusError, status_error
 from kubeinformer.testing.api_server.continue_tokens import NEWEST, ContinueToken
 from kubeinformer.testing.api_server.object_documents import Document
-from kubeinformer.testing.api_server.served_resources import ServedResource
+from kubeinformer.testing.api_server.served_resources import METADATA_FIELDS, ServedResource
+
+_UNKNOWN_FIELDS = {
+    "jobs.batch": 'field label "{field}" not supported for Job',
+    "resourceslices.resource.k8s.io": "field label not supported for {api_version}, Kind=ResourceSlice: {field}",
+}
+"""Kinds with words of their own for a field that they cannot be selected by."""
 
 
 class Cause(NamedTuple):
@@ -121,6 +127,20 @@ def too_large_body(limit: int) -> Refusal:
 def bad_request(message: str) -> Refusal:
     """400: the request makes no sense."""
     return Refusal(400, "BadRequest", message)
+
+
+def unknown_field(served: ServedResource, field: str) -> Refusal:
+    """400: objects of this kind cannot be selected by the field.
+
+    The words are those of the kind's field label conversion; a built-in kind without one has those of
+    `DefaultMetaV1FieldSelectorConversion` in apimachinery.
+    """
+    if served.typed and served.selectable_fields == METADATA_FIELDS:
+        known = ", ".join(f'"{name}"' for name in METADATA_FIELDS)
+        return bad_request(f'"{field}" is not a known field selector: only {known}')
+    resource = served.resource
+    words = _UNKNOWN_FIELDS.get(resource.group_resource, "field label not supported: {field}")
+    return bad_request(words.format(field=field, api_version=resource.api_version))
 
 
 def internal_error(message: str) -> Refusal:

@@ -91,8 +91,8 @@ class MetadataOnly:
         """Return the JSON of a list."""
         metadata = list_metadata(version, continue_token, remaining)
         head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
-        items = b",".join(self.whole(stored) for stored in found)
-        return b'%b,"items":[%b]}' % (encode(head)[:-1], items)
+        items = b"[%b]" % b",".join(self.whole(stored) for stored in found)
+        return b'%b,"items":%b}' % (encode(head)[:-1], items if found else b"null")  # as Go has it here alone
 
     def event(self, event_type: str, stored: StoredObject) -> bytes:
         """Return a line of a watch."""
