@@ -67,16 +67,20 @@ class FakeLock:
 
     async def _travel(self, verb: str) -> None:
         self._lease.log.append((verb, self._who))
-        await sleep(self._clock, self.latency)
+        await self._wait()
         if self.fault == "hangs":
             await sleep(self._clock, float("inf"))
         if isinstance(self.fault, Exception):
             raise self.fault
 
     async def _return(self) -> None:
-        await sleep(self._clock, self.latency)
+        await self._wait()
         if self.fault == "late":
             raise NetworkError("the answer was lost")
+
+    async def _wait(self) -> None:
+        if self.latency:
+            await sleep(self._clock, self.latency)
 
 
 SERVER_ERROR = StatusError(500, "InternalError", "no")

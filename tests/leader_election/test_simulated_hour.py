@@ -58,7 +58,8 @@ class Replica:
                 await leading
             finally:
                 leading.cancel()
-                self.works = False
+                if asyncio.current_task() is self.task:  # else it was killed, and another life has begun
+                    self.works = False
             election.candidate.resigned()
 
     def kill(self) -> None:

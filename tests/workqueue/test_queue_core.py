@@ -151,6 +151,23 @@ def test_what_is_done_leaves_nothing_behind() -> None:
     assert len(core._levels) < 100
 
 
+def test_a_million_keys_that_fall_due_at_once_hold_up_nobody() -> None:
+    """Each call makes some of them ready; none is lost, and their order is that of their moments."""
+    core: QueueCore[int] = QueueCore()
+    for number in range(2000):
+        core.add(number, 0.0, due=1.0 + number / 1e6)
+    core.add(-1, 5.0)
+    assert len(core) == 256 + 1
+    assert core.next_due is not None
+    served = []
+    while (entry := core.get(5.0)) is not None:
+        served.append(entry.key)
+        core.done(entry.key, 5.0)
+    assert sorted(served) == list(range(-1, 2000))
+    served.remove(-1)
+    assert served == list(range(2000))
+
+
 def test_later_keys_can_be_dropped_or_hurried() -> None:
     """The two ends that a queue may make with what is due later."""
     for end, expected in (("drop", ["a"]), ("run", ["a", "c", "b"])):

@@ -104,6 +104,8 @@ class QueueBesideAModel(RuleBasedStateMachine):
         run = self.work.pop(key)
         if run is not None:
             self.runs[key] = run
+            self.number += 1
+            run.number = self.number  # of equal moments, that of the earlier `done` comes first
             if run.due <= self.now:
                 self.line_up(run)
 

@@ -118,6 +118,10 @@ class ControllerEngine:
         for run in list(self.reconciling.runs.values()):
             _log.warning("%s: %s is still being reconciled after stop", self.name, run.request.key)
 
+    async def ended(self) -> None:
+        """Return when no run is under way any more, however long that takes."""
+        await self._workers.ended()
+
     def _caches(self) -> list[SharedIndexInformer]:
         return [source.informer for source in self._informers]
 

@@ -87,8 +87,7 @@ class Running:
                 self.ready.set_exception(error)
             raise
         finally:
-            grace = None if lost is None else lost.expires_in
-            await asyncio.gather(*(controller.stop(grace) for controller in begun))
+            await self._stop(begun, is_lost=lost is not None)
             if self._campaign is not None:
                 await self._campaign.end_async()
             if not self.ready.done():
@@ -96,6 +95,17 @@ class Running:
             self.ended.set_result(None)
         if lost is not None:
             raise LeadershipLost(lost.lost.result())
+
+    @staticmethod
+    async def _stop(controllers: Sequence[ControllerEngine], *, is_lost: bool) -> None:
+        """Stop controllers; after a loss without grace, and not before their last run has ended.
+
+        Where one does not end, the elector ends the process before somebody else may lead.
+        """
+        grace = 0.0 if is_lost else None
+        await asyncio.gather(*(controller.stop(grace) for controller in controllers))
+        if is_lost:
+            await asyncio.gather(*(controller.ended() for controller in controllers))
 
     async def _sync(self) -> None:
         timeout = max((controller.sync_timeout for controller in self._controllers), default=SYNC_TIMEOUT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import Hashable
@@ -18,6 +19,7 @@ from kubeinformer.workqueue.sleepers import FOREVER, Line, Sleeper, TaskSleeper,
 
 _log = logging.getLogger("kubeinformer.workqueue")
 K = TypeVar("K", bound=Hashable)
+_TURNS = 8  # keys that tasks take before others have a turn on their loop
 
 
 class WorkQueue(Generic[K]):
@@ -62,6 +64,7 @@ class WorkQueue(Generic[K]):
         self._drainers: list[Sleeper] = []
         self._shut_down = False
         self._retries = 0
+        self._turns = 0
         self._provider = metrics if name else None
         self._metrics: QueueMetrics | None = None
         if self._provider is not None:
@@ -155,6 +158,9 @@ class WorkQueue(Generic[K]):
     async def take_async(self, timeout: float | None = None) -> Entry[K]:
         """Do as `get_async`, and return the key together with its priority."""
         limit = FOREVER if timeout is None else self._now() + timeout
+        self._turns += 1
+        if self._turns % _TURNS == 0:  # workers that never wait must not keep the loop from its other tasks
+            await asyncio.sleep(0)
         sleeper: TaskSleeper | None = None
         while True:
             with self._lock:

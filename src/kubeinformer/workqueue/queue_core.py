@@ -24,6 +24,7 @@ SECONDS_PER_PRIORITY: Final = 0.1
 LOW_PRIORITY: Final = -100
 """What controllers give to the first load and to resyncs, as controller-runtime does: at most 10 s behind the rest."""
 
+_AT_ONCE = 256  # keys that fall due in one call, which holds up whoever wants to add something
 _MANY_LEVELS = 16
 _MANY_LEFT_BEHIND = 64
 
@@ -285,8 +286,9 @@ class QueueCore(Generic[K]):
             heapify(self._delayed)
 
     def _fall_due(self, now: float) -> None:
-        delayed = self._delayed
-        while delayed and delayed[0][0] <= now:
+        """Make ready what is due, the earliest first; not all of a million keys in one go, while others wait."""
+        delayed, ready_before = self._delayed, self._ready
+        while delayed and delayed[0][0] <= now and self._ready - ready_before < _AT_ONCE:
             item = heappop(delayed)
             if self._is_current(item):
                 self._become_ready(item[2], now)

@@ -20,9 +20,12 @@ class Sleeper(Protocol):
 
     Attributes:
         alarm: When it wakes by itself to see what has fallen due, on the queue's clock.
+        comes_at_once: Whether nothing but the interpreter can hold it up once it is woken (signal handlers run in the
+            main thread).
     """
 
     alarm: float
+    comes_at_once: bool
 
     def wake(self) -> None:
         """Wake it, from any thread."""
@@ -33,6 +36,7 @@ class ThreadSleeper:
 
     def __init__(self) -> None:
         self.alarm = FOREVER
+        self.comes_at_once = threading.current_thread() is not threading.main_thread()
         self._signal = threading.Lock()
         self._signal.acquire()
 
@@ -60,6 +64,7 @@ class TaskSleeper:
 
     def __init__(self, clock: Clock) -> None:
         self.alarm = FOREVER
+        self.comes_at_once = False  # its loop may be busy with something else
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._woken: asyncio.Future[None] = self._loop.create_future()
@@ -98,6 +103,7 @@ class Line:
     def __init__(self, next_due: Callable[[], float | None]) -> None:
         self._next_due = next_due
         self._sleepers: dict[Sleeper, None] = {}
+        self._coming: Sleeper | None = None  # woken, and not there yet
         self._keeper: Sleeper | None = None  # of the time: it wakes by itself when the next key falls due
 
     def __len__(self) -> int:
@@ -115,20 +121,28 @@ class Line:
         """Take a sleeper out of the line, for whatever reason; return whether somebody had woken it."""
         if self._keeper is sleeper:
             self._keeper = None
+        if self._coming is sleeper:
+            self._coming = None
         return sleeper not in self._sleepers or bool(self._sleepers.pop(sleeper))
 
     def wake_one(self) -> None:
-        """Wake one, if there is one."""
-        if self._sleepers:
-            sleeper, _ = self._sleepers.popitem()
-            if self._keeper is sleeper:
-                self._keeper = None
-            sleeper.wake()
+        """Wake one, if there is one, and nobody is coming already: who comes wakes the next one where that is needed."""
+        if self._sleepers and self._coming is None:
+            sleeper = self._wake_last()
+            if sleeper.comes_at_once:
+                self._coming = sleeper
 
     def wake_all(self) -> None:
         """Wake everybody."""
         while self._sleepers:
-            self.wake_one()
+            self._wake_last()
+
+    def _wake_last(self) -> Sleeper:
+        sleeper, _ = self._sleepers.popitem()
+        if self._keeper is sleeper:
+            self._keeper = None
+        sleeper.wake()
+        return sleeper
 
     def keep_time(self) -> None:
         """See to it that somebody wakes for what falls due next, where somebody sleeps at all."""

@@ -1,0 +1,172 @@
+"""A queue of jobs: at most N Tasks of a namespace run at a time, the highest priority first, then the oldest.
+
+kubectl apply -f examples/job_queue_crd.yaml
+python examples/job_queue.py --namespace NAMESPACE --running N
+
+Start it as often as you like: one replica leads, and when it ends another one goes on. A Task that is admitted gets a
+Pod, which it owns, and its status follows the Pod's. Why there are never more than N:
+
+- The queue is one key, not one for each Task: who gets a free place depends on all of them, and no key is ever
+  reconciled twice at a time.
+- `read_your_writes`: the key waits until the caches show the Pods that its last run has made.
+- What others have written, such as the leader before this one, the caches may not show yet: so it catches up first.
+  (A request that a leader sent before it died may still arrive after that. Where a Pod too many would be a disaster, let
+  the server count: by a ResourceQuota.)
+
+And no Task runs twice: the name of its Pod holds its uid, so the server refuses a second one.
+"""
+
+import asyncio
+import logging
+from argparse import ArgumentParser, Namespace
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from kubeinformer.aio import (
+    CacheSyncTimeout,
+    Conflict,
+    Controller,
+    Invalid,
+    KubernetesObject,
+    LeaderElector,
+    LeadershipLost,
+    NotFound,
+    Request,
+    SharedInformerFactory,
+    load_config,
+    owner_reference,
+    run_all,
+)
+
+TASKS = "tasks.queue.example.com"
+LABELS = {"app.kubernetes.io/managed-by": "job-queue"}
+ENDED = ("Succeeded", "Failed")
+
+
+class JobQueue:
+    def __init__(self, factory: SharedInformerFactory, running: int) -> None:
+        self._running = running
+        self._client = factory.client
+        self._tasks = factory.informer(TASKS)
+        self._pods = factory.informer("pods", label_selector=LABELS)
+        self._caught_up = False
+        self.controller = Controller("job-queue", self._reconcile, read_your_writes=True)
+        for informer in (self._tasks, self._pods):
+            self.controller.watch(informer, lambda changed: changed.namespace)
+
+    async def _reconcile(self, request: Request) -> None:
+        namespace = request.key
+        if request.attempt > 1 or not self._caught_up:
+            await self._catch_up(namespace)
+        tasks = self._tasks.lister.list(namespace)
+        pods = {owner.uid: pod for pod in self._pods.lister.list(namespace) for owner in pod.owner_references}
+        for task in tasks:
+            await self._write(task, status_of(task, pods.get(task.uid)))
+        # Counted are Pods, not Tasks: where a Task was deleted, its Pod takes its place until it is gone.
+        places = self._running - sum(phase_of(pod) not in ENDED for pod in pods.values())
+        waiting = [task for task in tasks if is_waiting(task) and task.uid not in pods]
+        for task in sorted(waiting, key=rank)[: max(places, 0)]:
+            await self._admit(task)
+
+    async def _catch_up(self, namespace: str) -> None:
+        """Wait until the caches show what the server has: at first, and where a request may have failed or not."""
+        for task in await self._client.list(TASKS, namespace):
+            await self._tasks.wait_for(task)
+        for pod in await self._client.list("pods", namespace, label_selector=LABELS):
+            await self._pods.wait_for(pod)
+        self._caught_up = True
+
+    async def _admit(self, task: KubernetesObject) -> None:
+        """Make the Pod. The status follows in the next run, which that brings about."""
+        try:
+            await self._client.create("pods", pod_for(task))
+        except Conflict:
+            pass  # it is there: the name is this Task's alone
+        except Invalid as error:  # no other try would help, and others wait
+            await self._write(task, failed(error.message))
+        else:
+            logging.info("%s is admitted", task.key)
+
+    async def _write(self, task: KubernetesObject, status: dict[str, Any]) -> None:
+        before = task.get("status") or {}
+        if before == {**before, **status}:
+            return
+        patch = {"metadata": {"resourceVersion": task.resource_version}, "status": status}
+        with suppress(Conflict, NotFound):  # it was changed or deleted: that brings about the next run
+            await self._client.patch(TASKS, task.name, patch, task.namespace, subresource="status")
+
+
+def phase_of(task_or_pod: KubernetesObject) -> str:
+    return str((task_or_pod.get("status") or {}).get("phase", ""))
+
+
+def is_waiting(task: KubernetesObject) -> bool:
+    return phase_of(task) == "Queued" and task.deletion_timestamp is None
+
+
+def rank(task: KubernetesObject) -> tuple[Any, ...]:
+    return -task["spec"].get("priority", 0), task.creation_timestamp, task.name
+
+
+def status_of(task: KubernetesObject, pod: KubernetesObject | None) -> dict[str, Any]:
+    """Return what a Task's status is to say: Queued, then Running, then Succeeded or Failed for ever."""
+    if phase_of(task) in ENDED:
+        return {}
+    if pod is None:
+        return failed("its pod was deleted") if phase_of(task) == "Running" else {"phase": "Queued"}
+    started = {"startedAt": pod["metadata"]["creationTimestamp"]}
+    if phase_of(pod) in ENDED:
+        return {"phase": phase_of(pod), "finishedAt": now(), **started}
+    return {"phase": "Running", **started}
+
+
+def failed(message: str) -> dict[str, Any]:
+    return {"phase": "Failed", "message": message, "finishedAt": now()}
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def pod_for(task: KubernetesObject) -> dict[str, Any]:
+    container = {"name": "task", "image": task["spec"]["image"], "command": task["spec"].get("command", [])}
+    return {
+        "metadata": {
+            "name": f"{task.name}-{task.uid}",
+            "namespace": task.namespace,
+            "labels": LABELS,
+            "ownerReferences": [owner_reference(task)],  # with the Task goes the Pod
+        },
+        "spec": {"restartPolicy": "Never", "containers": [container]},
+    }
+
+
+async def run(options: Namespace) -> None:
+    config = load_config(options.kubeconfig, options.context)
+    namespace = options.namespace or config.namespace or "default"
+    lease = options.lease_duration
+    times = {"lease_duration": lease, "renew_deadline": lease * 2 / 3, "retry_period": lease * 2 / 15}
+    elector = LeaderElector(config, "job-queue", namespace, options.identity, **times)
+    async with SharedInformerFactory(config, namespaces=[namespace]) as factory:
+        await run_all(JobQueue(factory, options.running).controller, leader_election=elector)
+
+
+def main() -> None:
+    parser = ArgumentParser(description="Run the Tasks of a namespace, so many at a time.")
+    parser.add_argument("--kubeconfig", help="else $KUBECONFIG, ~/.kube/config, or the pod's service account")
+    parser.add_argument("--context", help="else the current one")
+    parser.add_argument("--namespace", help="else the one of the context")
+    parser.add_argument("--running", type=int, default=2, metavar="N", help="how many Tasks run at a time")
+    parser.add_argument("--identity", help="of this replica, unlike all others; else one is made up")
+    parser.add_argument("--lease-duration", type=float, default=15, metavar="SECONDS")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    try:
+        asyncio.run(run(options))
+    except (LeadershipLost, CacheSyncTimeout) as error:
+        raise SystemExit(str(error)) from None  # what restarts it lets it stand for election again
+
+
+if __name__ == "__main__":
+    main()
