@@ -58,7 +58,7 @@ class JobQueue:
     async def _reconcile(self, request: Request) -> None:
         namespace = request.key
         if request.attempt > 1 or not self._caught_up:
-            await self._catch_up(namespace)
+            await self._catch_up()
         tasks = self._tasks.lister.list(namespace)
         pods = {owner.uid: pod for pod in self._pods.lister.list(namespace) for owner in pod.owner_references}
         for task in tasks:
@@ -69,12 +69,10 @@ class JobQueue:
         for task in sorted(waiting, key=rank)[: max(places, 0)]:
             await self._admit(task)
 
-    async def _catch_up(self, namespace: str) -> None:
+    async def _catch_up(self) -> None:
         """Wait until the caches show what the server has: at first, and where a request may have failed or not."""
-        for task in await self._client.list(TASKS, namespace):
-            await self._tasks.wait_for(task)
-        for pod in await self._client.list("pods", namespace, label_selector=LABELS):
-            await self._pods.wait_for(pod)
+        for informer in (self._tasks, self._pods):
+            await informer.catch_up()
         self._caught_up = True
 
     async def _admit(self, task: KubernetesObject) -> None:

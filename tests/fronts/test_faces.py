@@ -12,7 +12,7 @@ from kubeinformer import aio
 
 AWAITED = {
     "SharedInformerFactory": {"start", "wait_for_cache_sync", "run", "stop"},
-    "Informer": {"stop", "wait_for"},
+    "Informer": {"catch_up", "stop", "wait_for"},
     "Controller": {"run", "start", "stop"},
     "LeaderElector": set(),
     "Finalizer": {"run", "add", "remove"},

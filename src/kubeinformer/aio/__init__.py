@@ -25,7 +25,7 @@ from kubeinformer.controller.conditions import condition, deleted, exists
 from kubeinformer.controller.mappers import owner_of
 from kubeinformer.controller.owner_references import owner_reference, set_controller_reference
 from kubeinformer.controller.predicates import changed
-from kubeinformer.controller.requests import Request, requeue_after
+from kubeinformer.controller.requests import Request, RequeueAfter, Result, requeue_after
 from kubeinformer.controller.sources import every
 from kubeinformer.errors import (
     BadRequest,
@@ -104,6 +104,8 @@ __all__ = [
     "RateLimiter",
     "Registration",
     "Request",
+    "RequeueAfter",
+    "Result",
     "SharedInformerFactory",
     "ShutDown",
     "StaleCache",

@@ -110,6 +110,22 @@ class Informer(InformerFront):
         if not freshness.has_seen(version, namespace):
             await self._portal.call_async(freshness.wait_for, version, timeout, namespace)
 
+    async def catch_up(self, timeout: float | None = 30.0) -> None:
+        """Wait until the cache is as new as the server is now, whoever wrote: another replica, a lost request.
+
+        It costs the server one list of metadata. For one's own writes `wait_for` is enough.
+
+        Args:
+            timeout: Seconds to wait after the list; None for as long as it takes.
+
+        Raises:
+            StaleCache: Time ran out.
+            NotSynced: Nothing was loaded yet.
+            StatusError: The server refused the list.
+            NetworkError: No answer.
+        """
+        await self._portal.call_async(self._engine.core.catch_up, self._living(), timeout)
+
     async def stop(self) -> None:
         """Stop this informer and forget it: the next request for the resource makes a new one.
 

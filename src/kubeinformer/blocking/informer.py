@@ -106,6 +106,22 @@ class Informer(InformerFront):
         if not freshness.has_seen(version, namespace):
             self._portal.call(freshness.wait_for, version, timeout, namespace)
 
+    def catch_up(self, timeout: float | None = 30.0) -> None:
+        """Wait until the cache is as new as the server is now, whoever wrote: another replica, a lost request.
+
+        It costs the server one list of metadata. For one's own writes `wait_for` is enough.
+
+        Args:
+            timeout: Seconds to wait after the list; None for as long as it takes.
+
+        Raises:
+            StaleCache: Time ran out.
+            NotSynced: Nothing was loaded yet.
+            StatusError: The server refused the list.
+            NetworkError: No answer.
+        """
+        self._portal.call(self._engine.core.catch_up, self._living(), timeout)
+
     def stop(self) -> None:
         """Stop this informer and forget it: the next request for the resource makes a new one.
 

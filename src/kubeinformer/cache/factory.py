@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, get_args
 
 from kubeinformer.cache.background_errors import ErrorReporter, OnError
@@ -216,6 +217,21 @@ class InformerFactory:
             raise CacheSyncTimeout(timeout or 0.0, missing()) from None
         if self._stopped:
             raise UsageError("the factory was stopped")
+
+    async def catch_up(self, informer: SharedIndexInformer, timeout: float | None) -> None:
+        """Wait until a cache is as new as the server is now, which a list of metadata tells.
+
+        Raises:
+            StaleCache: It is not after `timeout` seconds.
+            NotSynced: It has not loaded anything yet.
+            StatusError: The server refused the list.
+            NetworkError: No answer.
+        """
+        informer.indexer.keys()  # raises before the first load
+        options = replace(informer.options, metadata_only=True)
+        resource = informer.resource
+        scopes = options.scopes if resource is None or resource.namespaced else (None,)
+        await informer.catch_up({scope: self._list_watch(options, scope) for scope in scopes}, timeout)
 
     async def stop_informer(self, informer: SharedIndexInformer) -> list[UserCode]:
         """Stop one informer and forget it; return what user code may still be running in."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from kubeinformer.cache.catching_up import ListedState
 from kubeinformer.cache.deltas import Changes, Item
 from kubeinformer.clock import Clock, deadline
 from kubeinformer.errors import StaleCache, UsageError
@@ -41,7 +42,7 @@ class Freshness:
         self._held = held
         self._reason = reason
         self._clock = clock
-        self._waiting: dict[asyncio.Future[None], tuple[str, str | None]] = {}
+        self._waiting: dict[asyncio.Future[None], Callable[[set[str]], bool]] = {}
 
     def has_seen(self, version: str, namespace: str | None = None) -> bool:
         """Return whether the cache has seen a version. From any thread.
@@ -63,16 +64,49 @@ class Freshness:
         """
         if self.has_seen(version, namespace):
             return
-        seen = asyncio.get_running_loop().create_future()
-        self._waiting[seen] = (version, namespace)
+        await self._until(
+            lambda passed: version in passed or self.has_seen(version, namespace), version, timeout, namespace
+        )
+
+    async def wait_until_shown(
+        self,
+        state: ListedState,
+        cached: Callable[[str], KubernetesObject | None],
+        timeout: float | None,
+        namespace: str | None,
+    ) -> None:
+        """Wait until the cache shows what the server had at the moment of a list, or what came later.
+
+        Args:
+            state: What the server had.
+            cached: Returns what the cache has under a key.
+            timeout: Seconds.
+            namespace: Which namespace was listed, None for all of them.
+
+        Raises:
+            StaleCache: Time ran out.
+        """
+
+        def is_shown(_: set[str]) -> bool:
+            seen = is_comparable(state.version) and self.has_seen(state.version, namespace)
+            return seen or state.is_shown(cached)
+
+        if not is_shown(set()):
+            await self._until(is_shown, state.version, timeout, namespace)
+
+    async def _until(
+        self, is_met: Callable[[set[str]], bool], version: str, timeout: float | None, namespace: str | None
+    ) -> None:
+        met = asyncio.get_running_loop().create_future()
+        self._waiting[met] = is_met
         try:
             async with deadline(self._clock, timeout if timeout is not None else float("inf")):
-                await seen
+                await met
         except TimeoutError:
             reached = self._reached(namespace) or ""
             raise StaleCache(self._name, version, reached, timeout or 0.0, self._reason()) from None
         finally:
-            del self._waiting[seen]
+            del self._waiting[met]
 
     def arrived(self, item: Item) -> None:
         """Wake those whose version has come with what the cache has just taken in."""
@@ -83,9 +117,9 @@ class Freshness:
             if isinstance(item, Changes)
             else set()
         )
-        for seen, (version, namespace) in self._waiting.items():
-            if not seen.done() and (version in passed or self.has_seen(version, namespace)):
-                seen.set_result(None)
+        for met, is_met in self._waiting.items():
+            if not met.done() and is_met(passed):
+                met.set_result(None)
 
     def _reached(self, namespace: str | None) -> str | None:
         versions = self._versions()

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from kubeinformer.cache.background_errors import BackgroundError, ErrorReporter
+from kubeinformer.cache.catching_up import listed_state
 from kubeinformer.cache.coverage import Coverage
 from kubeinformer.cache.delta_fifo import DeltaFIFO
 from kubeinformer.cache.deltas import Item, Queue, ReplacedAll
@@ -21,6 +23,7 @@ from kubeinformer.cache.indexer import Indexer
 from kubeinformer.cache.indexes import Indexers, IndexFunction
 from kubeinformer.cache.informer_options import InformerOptions
 from kubeinformer.cache.informer_status import InformerStatus, combine
+from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.cache.lister import Lister
 from kubeinformer.cache.notifications import Updated
 from kubeinformer.cache.processor import Processor
@@ -188,13 +191,16 @@ class SharedIndexInformer:
 
     def content(self) -> list[Item]:
         """Return what brings another informer of the same objects to the same state."""
-        present = self._present()
         return [
-            ReplacedAll(
-                [found for found in present if scope is None or found.namespace == scope], version, scope
-            )
+            ReplacedAll(self._present_in(scope), version, scope)
             for scope, version in self._store.versions.items()
         ]
+
+    async def catch_up(self, list_watches: Mapping[str | None, ListWatch], timeout: float | None) -> None:
+        """Wait until the cache is as new as the server is now; `list_watches` by the namespaces that are watched."""
+        for scope, list_watch in list_watches.items():
+            state = await listed_state(list_watch, partial(self._present_in, scope))
+            await self.freshness.wait_until_shown(state, self.indexer.get_by_key, timeout, scope)
 
     # -- what metrics ask, from any thread ------------------------------------------------------------------------
 
@@ -228,6 +234,9 @@ class SharedIndexInformer:
 
     def _present(self) -> list[KubernetesObject]:
         return self._store.read(lambda objects, _: list(objects.values()))
+
+    def _present_in(self, scope: str | None) -> list[KubernetesObject]:
+        return [found for found in self._present() if scope is None or found.namespace == scope]
 
     def _discard(self, registration: Registration) -> None:
         self._processor.discard(registration)

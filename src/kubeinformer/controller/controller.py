@@ -20,6 +20,9 @@ from kubeinformer.leader_election.elector import ElectorFront
 from kubeinformer.metrics import MetricsProvider
 from kubeinformer.workqueue.limiters import RateLimiter
 
+OWN_WRITES_TIMEOUT = 60.0
+"""Seconds that a key waits at most until the caches show its own writes, where nothing else is said."""
+
 
 class ControllerFront:
     """The part of a controller that is the same in both faces.
@@ -38,7 +41,7 @@ class ControllerFront:
         limiter: RateLimiter[str] | None = None,
         reconcile_timeout: float | None = None,
         debounce: float = 0.0,
-        read_your_writes: bool = False,
+        read_your_writes: bool | float = False,
         sync_timeout: float = 120.0,
         grace_period: float = 30.0,
         metrics: MetricsProvider | None = None,
@@ -57,7 +60,8 @@ class ControllerFront:
             reconcile_timeout: Seconds that a run may take: a task is cancelled then, a thread is named in the log.
             debounce: Seconds for which the changes of a key are collected before it is reconciled.
             read_your_writes: Whether a key waits until the caches it watches have seen what its last run wrote by a
-                client of this package; at most a minute.
+                client of this package: at most a minute, or so many seconds; then it goes on, with a warning. What
+                the runs of other keys, other replicas and lost answers wrote is not waited for.
             sync_timeout: Seconds for the caches to fill.
             grace_period: Seconds that runs under way have when it is stopped, before tasks are cancelled.
             metrics: Where its metrics and those of its queue go.
@@ -87,7 +91,7 @@ class ControllerFront:
             workers=workers,
             sync_timeout=sync_timeout,
             grace_period=grace_period,
-            read_your_writes=read_your_writes,
+            read_your_writes=OWN_WRITES_TIMEOUT if read_your_writes is True else float(read_your_writes),
         )
         self._running: Running | None = None
         self._pid = os.getpid()

@@ -18,7 +18,6 @@ from kubeinformer.fronts.engine import Engine
 
 _log = logging.getLogger("kubeinformer.controller")
 CANCEL_WAIT = 1.0  # seconds that tasks have to end once they were cancelled
-OWN_WRITES_TIMEOUT = 60.0  # seconds that a key waits at most until the caches show its own writes
 
 
 class ControllerEngine:
@@ -30,7 +29,7 @@ class ControllerEngine:
         workers: How many workers.
         sync_timeout: Seconds for its caches to fill.
         grace_period: Seconds for runs under way to end when it is stopped.
-        read_your_writes: Whether a key waits until the caches have seen what its last run wrote.
+        read_your_writes: Seconds that a key waits at most until the caches have seen what its last run wrote.
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class ControllerEngine:
         workers: int,
         sync_timeout: float,
         grace_period: float,
-        read_your_writes: bool,
+        read_your_writes: float,
     ) -> None:
         self.reconciling = reconciling
         self.sync_timeout = sync_timeout
@@ -51,7 +50,7 @@ class ControllerEngine:
         self._sources: list[Source] = []
         self._begun = False
         if read_your_writes:
-            reconciling.wait_for_own_writes(self._caches, OWN_WRITES_TIMEOUT)
+            reconciling.wait_for_own_writes(self._caches, read_your_writes)
 
     @property
     def name(self) -> str:

@@ -11,12 +11,17 @@ from kubeinformer.objects import KubernetesObject
 Body = TypeVar("Body", bound=dict[str, Any])
 
 
-def owner_reference(owner: KubernetesObject, *, controller: bool = True) -> dict[str, Any]:
+def owner_reference(
+    owner: KubernetesObject, *, controller: bool = True, block_owner_deletion: bool | None = None
+) -> dict[str, Any]:
     """Return an entry for `metadata.ownerReferences` that names an owner.
 
     Args:
         owner: The owner, as the server has it.
         controller: Whether it is the one that manages the object; there is at most one.
+        block_owner_deletion: Whether a foreground deletion of the owner waits for the object; as `controller` by
+            default. Where the server enforces OwnerReferencesPermissionEnforcement it needs the right to update the
+            owner's finalizers.
     """
     return {
         "apiVersion": owner.api_version,
@@ -24,11 +29,13 @@ def owner_reference(owner: KubernetesObject, *, controller: bool = True) -> dict
         "name": owner.name,
         "uid": owner.uid,
         "controller": controller,
-        "blockOwnerDeletion": controller,
+        "blockOwnerDeletion": controller if block_owner_deletion is None else block_owner_deletion,
     }
 
 
-def set_controller_reference(owner: KubernetesObject, body: Body) -> Body:
+def set_controller_reference(
+    owner: KubernetesObject, body: Body, *, block_owner_deletion: bool = True
+) -> Body:
     """Make `owner` the managing owner of an object that is to be written, and return the object.
 
     The server deletes it after its owner, and `owner_of` maps it back. What other owners it has stay.
@@ -36,6 +43,7 @@ def set_controller_reference(owner: KubernetesObject, body: Body) -> Body:
     Args:
         owner: The owner, as the server has it.
         body: The object, a dict; it is changed.
+        block_owner_deletion: As for `owner_reference`.
 
     Raises:
         UsageError: Another owner manages the object, or the owner is in another namespace (owners cannot cross
@@ -50,7 +58,10 @@ def set_controller_reference(owner: KubernetesObject, body: Body) -> Body:
                 f"{metadata.get('name')} is managed by {each.get('kind')} {each.get('name')} already"
             )
     others = [each for each in references if each.get("uid") != owner.uid]
-    metadata["ownerReferences"] = [*others, owner_reference(owner)]
+    metadata["ownerReferences"] = [
+        *others,
+        owner_reference(owner, block_owner_deletion=block_owner_deletion),
+    ]
     return body
 
 

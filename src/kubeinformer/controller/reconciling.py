@@ -18,7 +18,7 @@ from kubeinformer.controller.controller_metrics import ControllerMetrics
 from kubeinformer.controller.history import Explanation, History, Reconciliation
 from kubeinformer.controller.own_writes import LOOK_AGAIN, OwnWrites
 from kubeinformer.controller.requests import Request, RequeueAfter
-from kubeinformer.errors import TerminalError
+from kubeinformer.errors import KubeInformerError, TerminalError
 from kubeinformer.forks import renew_in_child
 from kubeinformer.metrics import MetricsProvider
 from kubeinformer.workqueue.limiters import RateLimiter
@@ -160,7 +160,7 @@ class Reconciling:
             _log.error(
                 "%s: %s failed for good (attempt %d, %s): %s",
                 *(self.name, request.key, request.attempt, request.reason, words),
-                exc_info=error,
+                exc_info=error.__cause__,
             )
             self._end(run, "terminal_error", words)
             return
@@ -170,7 +170,7 @@ class Reconciling:
             "%s: %s failed (attempt %d, %s), next in %.3f s: %s",
             *(self.name, request.key, request.attempt, request.reason),
             *(self.queue.due_in(request.key) or 0.0, words),
-            exc_info=error,
+            exc_info=None if isinstance(error, KubeInformerError) else error,  # those say it all in a line
         )
         self._end(run, "timeout" if timed_out else "error", words, panic=panic)
 

@@ -159,7 +159,7 @@ class FaultControl:
         Args:
             count: How many.
             verb: Such as `list` or `watch`; None for any.
-            resource: Such as `pods` or `deployments.apps`; None for any.
+            resource: Such as `pods`, `deployments.apps` or `deployments`; None for any.
             matching: Takes a request's record and says whether it is meant. It runs on the server's loop.
         """
         return Requests(lambda action: self._arm(action, _selects(verb, resource, matching), count))
@@ -205,6 +205,7 @@ class FaultControl:
 
 def _selects(verb: str | None, resource: str | None, matching: Predicate) -> Predicate:
     def selects(record: RequestRecord) -> bool:
-        return verb in {None, record.verb} and resource in {None, record.resource} and matching(record)
+        names = {None, record.resource, record.resource.partition(".")[0]}
+        return verb in {None, record.verb} and resource in names and matching(record)
 
     return selects

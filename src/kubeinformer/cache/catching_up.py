@@ -1,0 +1,106 @@
+"""Waiting until a cache is as new as the server is now: one list of metadata says how new that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from kubeinformer.cache.list_watch import ListWatch
+from kubeinformer.errors import InvalidResponse
+from kubeinformer.objects import KubernetesObject
+from kubeinformer.resource_versions import is_comparable, is_older
+
+_PAGE = {"limit": "500"}
+
+
+class _Metadata(msgspec.Struct, rename="camel", gc=False):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+class _Item(msgspec.Struct, gc=False):
+    metadata: _Metadata
+
+
+class _ListMetadata(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+    next_page: str = msgspec.field(default="", name="continue")
+
+
+class _List(msgspec.Struct):
+    metadata: _ListMetadata
+    items: list[_Item] | None = None
+
+
+class ListedState:
+    """What the server had at the moment of a list, and what a cache lacks of it. On one loop.
+
+    Args:
+        version: The resourceVersion of the list.
+        objects: The metadata of what was in it.
+        present: What the cache had then.
+    """
+
+    def __init__(
+        self, version: str, objects: Iterable[_Metadata], present: Iterable[KubernetesObject]
+    ) -> None:
+        self.version = version
+        self._missing = {each.key: each for each in objects}
+        self._unwanted = {each.key: each for each in present if each.key not in self._missing}
+
+    def is_shown(self, cached: Callable[[str], KubernetesObject | None]) -> bool:
+        """Return whether a cache, of which `cached` returns what it has under a key, shows this state or a later one."""
+        self._unwanted = {
+            key: before
+            for key, before in self._unwanted.items()
+            if cached(key) is before and not _is_newer(before.resource_version, self.version)
+        }
+        self._missing = {key: each for key, each in self._missing.items() if not _shows(cached(key), each)}
+        return not self._unwanted and not self._missing
+
+
+async def listed_state(
+    list_watch: ListWatch, present: Callable[[], Iterable[KubernetesObject]]
+) -> ListedState:
+    """Ask the server for what it has now, page by page.
+
+    Args:
+        list_watch: Lists metadata.
+        present: Returns what the cache has.
+
+    Raises:
+        StatusError: The server refused.
+        InvalidResponse: It is no list.
+        NetworkError: No answer.
+    """
+    objects: list[_Metadata] = []
+    parameters = dict(_PAGE)
+    while True:
+        body = await list_watch.list(parameters)
+        try:
+            page = msgspec.json.decode(body, type=_List)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise InvalidResponse(f"not a list: {error}", code=200, verb="list") from error
+        objects += [item.metadata for item in page.items or ()]
+        if not page.metadata.next_page:
+            return ListedState(page.metadata.resource_version, objects, present())
+        parameters = {**_PAGE, "continue": page.metadata.next_page}
+
+
+def _shows(cached: KubernetesObject | None, listed: _Metadata) -> bool:
+    if cached is None:
+        return False
+    if cached.resource_version == listed.resource_version:
+        return True
+    return _is_newer(cached.resource_version, listed.resource_version)
+
+
+def _is_newer(version: str, than: str) -> bool:
+    return is_comparable(version) and is_comparable(than) and is_older(than, version)
