@@ -6,12 +6,13 @@ This is the blocking face. Every name of it that a program needs stands here.
 from kubeinformer._version import __version__
 from kubeinformer.blocking.client import Client
 from kubeinformer.blocking.controller import Controller, run_all
-from kubeinformer.blocking.conveniences import create_or_update, wait_until
 from kubeinformer.blocking.factory import SharedInformerFactory
 from kubeinformer.blocking.finalizer import Finalizer
 from kubeinformer.blocking.informer import Informer
 from kubeinformer.blocking.leader_election import LeaderElector
 from kubeinformer.blocking.registration import Events, Registration
+from kubeinformer.blocking.waits import wait_until
+from kubeinformer.blocking.writes import create_or_update
 from kubeinformer.cache.background_errors import BackgroundError
 from kubeinformer.cache.indexer import Indexer
 from kubeinformer.cache.informer_status import InformerStatus

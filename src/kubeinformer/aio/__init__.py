@@ -7,12 +7,13 @@ Awaitable are `start`, `wait_for_cache_sync`, `run`, `stop`, `remove` and the cl
 from kubeinformer._version import __version__
 from kubeinformer.aio.client import Client
 from kubeinformer.aio.controller import Controller, run_all
-from kubeinformer.aio.conveniences import create_or_update, wait_until
 from kubeinformer.aio.factory import SharedInformerFactory
 from kubeinformer.aio.finalizer import Finalizer
 from kubeinformer.aio.informer import Informer
 from kubeinformer.aio.leader_election import LeaderElector
 from kubeinformer.aio.registration import Events, Registration
+from kubeinformer.aio.waits import wait_until
+from kubeinformer.aio.writes import create_or_update
 from kubeinformer.cache.background_errors import BackgroundError
 from kubeinformer.cache.indexer import Indexer
 from kubeinformer.cache.informer_status import InformerStatus

@@ -40,6 +40,9 @@ class Place(IntEnum):
     LEFT = 3  # what remains of an entry in a place that its key has left
 
 
+WAITING, READY, PROCESSING, LEFT = Place  # members of an Enum are slow to look up
+
+
 class Entry(msgspec.Struct, Generic[K], gc=False):
     """One key on its way.
 
@@ -104,7 +107,7 @@ class QueueCore(Generic[K]):
             if self.processing and (working := self.processing.get(key)) is not None:
                 self._add_again(working, now, priority, due if later else None)
                 return False
-            entry = self._entries[key] = Entry(key, priority, now, Place.READY, now)
+            entry = self._entries[key] = Entry(key, priority, now, READY, now)
             if later:
                 assert due is not None
                 self._wait(entry, due)
@@ -112,7 +115,7 @@ class QueueCore(Generic[K]):
             self.adds += 1
             self._line_up(entry, now)
             return True
-        if entry.place is Place.WAITING:
+        if entry.place is WAITING:
             entry.priority = max(entry.priority, priority)
             if later:
                 assert due is not None
@@ -142,9 +145,9 @@ class QueueCore(Generic[K]):
                 heappop(heads)
                 if len(self._levels) > _MANY_LEVELS:
                     del self._levels[priority]
-            if entry.place is Place.READY:
+            if entry.place is READY:
                 key = entry.key
-                entry.place = Place.PROCESSING
+                entry.place = PROCESSING
                 entry.started = now
                 self._ready -= 1
                 del self._entries[key]
@@ -160,7 +163,7 @@ class QueueCore(Generic[K]):
         working = self.processing.pop(key, None)
         if working is None or not working.again:
             return False
-        entry = self._entries[key] = Entry(key, working.priority, working.due, Place.READY, working.added)
+        entry = self._entries[key] = Entry(key, working.priority, working.due, READY, working.added)
         if entry.due > now:
             self._wait(entry, entry.due)
             return False
@@ -172,7 +175,7 @@ class QueueCore(Generic[K]):
 
     def drop_delayed(self) -> int:
         """Forget what is due later, and return how much that was."""
-        waiting = [key for key, entry in self._entries.items() if entry.place is Place.WAITING]
+        waiting = [key for key, entry in self._entries.items() if entry.place is WAITING]
         for key in waiting:
             del self._entries[key]
         self._delayed.clear()
@@ -186,9 +189,7 @@ class QueueCore(Generic[K]):
 
     def hurry_delayed(self, now: float) -> int:
         """Make everything that is due later due now, and return how much that is."""
-        waiting = sorted(
-            (entry for entry in self._entries.values() if entry.place is Place.WAITING), key=_due
-        )
+        waiting = sorted((entry for entry in self._entries.values() if entry.place is WAITING), key=_due)
         for entry in waiting:
             self._become_ready(entry, now)
         again = [entry for entry in self.processing.values() if entry.again and not entry.counted]
@@ -237,12 +238,12 @@ class QueueCore(Generic[K]):
     def ready(self) -> Iterator[K]:
         """Yield what is ready, by priority; for tests."""
         for priority in sorted(self._levels, reverse=True):
-            yield from (entry.key for entry in self._levels[priority] if entry.place is Place.READY)
+            yield from (entry.key for entry in self._levels[priority] if entry.place is READY)
 
     # -- from place to place --------------------------------------------------------------------------------------
 
     def _line_up(self, entry: Entry[K], now: float) -> None:
-        entry.place = Place.READY
+        entry.place = READY
         entry.ranked = now
         priority = entry.priority
         self._ready += 1
@@ -262,8 +263,8 @@ class QueueCore(Generic[K]):
         if now - priority * self._weight >= entry.ranked - entry.priority * self._weight:
             return
         self._ready -= 1
-        entry.place = Place.LEFT
-        moved = self._entries[entry.key] = Entry(entry.key, priority, entry.due, Place.READY, entry.added)
+        entry.place = LEFT
+        moved = self._entries[entry.key] = Entry(entry.key, priority, entry.due, READY, entry.added)
         self._line_up(moved, now)
 
     def _add_again(self, entry: Entry[K], now: float, priority: int, due: float | None) -> None:
@@ -276,7 +277,7 @@ class QueueCore(Generic[K]):
             self.adds += 1
 
     def _wait(self, entry: Entry[K], due: float) -> None:
-        entry.place = Place.WAITING
+        entry.place = WAITING
         entry.due = due
         self._waiting += 1
         self._number += 1
@@ -302,7 +303,7 @@ class QueueCore(Generic[K]):
     @staticmethod
     def _is_current(item: tuple[float, int, Entry[K]]) -> bool:
         due, _, entry = item
-        return entry.place is Place.WAITING and entry.due == due
+        return entry.place is WAITING and entry.due == due
 
 
 def _due(entry: Entry[K]) -> float:

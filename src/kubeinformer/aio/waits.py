@@ -1,43 +1,17 @@
-"""The asyncio face of writes that take several requests, and of waits for one object."""
+"""The asyncio face of waits for one object."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 
-from kubeinformer.aio.client import Client
 from kubeinformer.aio.factory import SharedInformerFactory
 from kubeinformer.aio.informer import Informer
 from kubeinformer.client.config import Config
 from kubeinformer.client.loading import load_config
-from kubeinformer.controller import create_or_update as procedures
-from kubeinformer.controller.create_or_update import Change, Written
 from kubeinformer.controller.object_wait import Condition, ObjectWait
-from kubeinformer.controller.steps import run_async
 from kubeinformer.errors import KubeInformerError
 from kubeinformer.objects import KubernetesObject
-
-
-async def create_or_update(
-    client: Client, resource: str, name: str, change: Change, namespace: str | None = None
-) -> Written:
-    """Make an object as it should be: create it, update it, or leave it alone where it is so already.
-
-    Where somebody else writes first, it is tried again on the latest state. For objects that others write too,
-    server-side apply (`client.apply`) is the better way.
-
-    Args:
-        client: Makes the requests.
-        resource: The resource.
-        name: The object's name.
-        change: `change(body)` makes a dict, the object as the server has it or an empty one with its name, as it
-            should be. It may be called several times.
-        namespace: The object's namespace; None for the configuration's, else `default`.
-
-    Returns:
-        The object as the server has it, and whether it was `created`, `updated` or is `unchanged`.
-    """
-    return await run_async(procedures.create_or_update(resource, name, change, namespace), client)
 
 
 async def wait_until(

@@ -1,0 +1,206 @@
+"""What client-go has UntilWithoutRetry and UntilWithSync for: `wait_until`, in both faces."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from tests.controller.conftest import config_map
+
+from kubeinformer import (
+    Informer,
+    KubernetesObject,
+    SharedInformerFactory,
+    WaitTimeout,
+    aio,
+    deleted,
+    exists,
+    not_,
+    wait_until,
+)
+from kubeinformer.controller.object_wait import Condition
+from kubeinformer.testing import APIServer, eventually
+
+WaitFor = Callable[..., KubernetesObject | None]
+
+
+def wait_async(resource: str, name: str, condition: Condition, timeout: float, **options: Any) -> Any:
+    """Wait in the asyncio face."""
+    return asyncio.run(aio.wait_until(resource, name, condition, timeout, **options))
+
+
+@pytest.fixture(params=[wait_until, wait_async], ids=["blocking", "asyncio"])
+def wait(request: pytest.FixtureRequest, server: APIServer) -> WaitFor:
+    """Waits for a ConfigMap in `default`, by a watch of its own."""
+    face = request.param
+
+    def wait_for(name: str, condition: Condition, timeout: float) -> Any:
+        return face("configmaps", name, condition, timeout, namespace="default", config=server.config)
+
+    return wait_for
+
+
+@pytest.fixture
+def maps(factory: SharedInformerFactory) -> Informer:
+    return factory.informer("configmaps")
+
+
+@pytest.fixture
+def half_synced(server: APIServer) -> Iterator[tuple[Informer, ExitStack]]:
+    """An informer of two namespaces of which one is forbidden until the stack is closed: it is never synced."""
+    server.create("namespaces", {"metadata": {"name": "other"}})
+    with ExitStack() as forbidden, SharedInformerFactory(server.config) as factory:
+        forbidden.enter_context(server.deny(resources=("configmaps",), namespace="other"))
+        yield factory.informer("configmaps", namespaces=["default", "other"]), forbidden
+
+
+class Asked:
+    """A condition that notes what it was asked about.
+
+    Args:
+        value: What `data.k` has to be; None for what is never met.
+    """
+
+    def __init__(self, value: str | None = None) -> None:
+        self.value = value
+        self.seen: list[str | None] = []
+        self.was_asked = threading.Event()
+
+    def __call__(self, found: KubernetesObject | None) -> bool:
+        value = None if found is None else found.get("data", {}).get("k")
+        self.seen.append(value)
+        self.was_asked.set()
+        return self.value is not None and value == self.value
+
+
+def test_one_state_may_meet_several_conditions(server: APIServer, maps: Informer) -> None:
+    """Invariant 263: conditions one after the other, each asked about the last state first; the last one is returned."""
+    server.create("configmaps", config_map("a"))
+    server.patch("configmaps", "a", {"data": {"k": "1"}}, "default")
+    first = wait_until(maps, "a", exists, namespace="default")
+    same = Asked("1")
+    second = wait_until(maps, "a", same, namespace="default")
+    assert first is second
+    assert same.seen == ["1"]
+    later = Asked("3")
+
+    def change() -> None:
+        later.was_asked.wait(30)
+        for value in ("2", "3"):
+            server.patch("configmaps", "a", {"data": {"k": value}}, "default")
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    third = wait_until(maps, "a", later, namespace="default")
+    changing.join()
+    assert third is not None
+    assert third["data"] == {"k": "3"}
+    assert later.seen == ["1", "2", "3"]
+
+
+def test_a_deadline_brings_the_last_state(server: APIServer, wait: WaitFor) -> None:
+    """Invariant 264: an error that names what was missing, and the last state that was seen."""
+    made = server.create("configmaps", {**config_map("a"), "data": {"k": "1"}})
+    version = made["metadata"]["resourceVersion"]
+    with pytest.raises(
+        WaitTimeout, match=rf"default/a: not met in 0\.2 s.*last seen: resourceVersion {version}"
+    ):
+        wait("a", Asked("2"), 0.2)
+    with pytest.raises(WaitTimeout, match="default/b: not met in"):
+        wait("b", exists, 0.2)
+
+
+def test_no_deadline_is_fine(server: APIServer, wait: WaitFor) -> None:
+    """Invariant 264: an infinite time-out waits for as long as it takes."""
+    asked = Asked("2")
+
+    def change() -> None:
+        asked.was_asked.wait(30)
+        server.create("configmaps", {**config_map("a"), "data": {"k": "2"}})
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    found = wait("a", asked, math.inf)
+    changing.join()
+    assert found is not None
+    assert asked.seen == [None, "2"]
+
+
+def test_what_a_condition_raises_is_raised_at_once(server: APIServer, wait: WaitFor) -> None:
+    """Invariant 264: a condition's error ends the wait; a field that is not there yet is none."""
+    server.create("configmaps", {**config_map("a"), "data": {"k": "1"}})
+
+    def mistaken(found: KubernetesObject | None) -> bool:
+        assert found is not None
+        if found["data"]["k"] == "1":
+            raise ValueError("not a number to like")
+        return True
+
+    with pytest.raises(ValueError, match="not a number to like"):
+        wait("a", mistaken, 30)
+    with pytest.raises(WaitTimeout, match="found no 'nothing'"):
+        wait("a", lambda found: found["nothing"], 0.2)  # type: ignore[index]  # as people write
+
+
+def test_a_wait_need_not_wait_for_the_sync(
+    server: APIServer, half_synced: tuple[Informer, ExitStack]
+) -> None:
+    """Invariant 265: what is seen counts at once, though the rest of the cache is not there."""
+    server.create("configmaps", config_map("a"))
+    maps, _ = half_synced
+    found = wait_until(maps, "a", exists, 30, namespace="default")
+    assert found is not None
+    assert (found.name, maps.has_synced) == ("a", False)
+
+
+def test_absence_is_believed_of_a_synced_cache_alone(
+    server: APIServer, half_synced: tuple[Informer, ExitStack]
+) -> None:
+    """Invariant 265: a cache that cannot fill ends in an error which says why; once it can, absence is met by None."""
+    maps, forbidden = half_synced
+    for condition in (not_(exists), deleted()):
+        with pytest.raises(WaitTimeout, match="nothing seen in 0.3 s: .*403"):
+            wait_until(maps, "a", condition, 0.3, namespace="other")
+    forbidden.close()
+    assert wait_until(maps, "a", deleted(), 60, namespace="other") is None
+    assert maps.has_synced
+
+
+def test_a_false_start_goes_on_with_what_comes(server: APIServer, wait: WaitFor) -> None:
+    """Invariant 265: where absence is not what is wanted, the same wait goes on to what comes, through closed watches."""
+    asked = Asked("2")
+
+    def change() -> None:
+        asked.was_asked.wait(30)
+        server.create("configmaps", {**config_map("a"), "data": {"k": "1"}})
+        server.close_watches("configmaps")
+        server.patch("configmaps", "a", {"data": {"k": "2"}}, "default")
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    found = wait("a", asked, 60)
+    changing.join()
+    assert found is not None
+    assert asked.seen[0] is None
+    assert asked.seen[-1] == "2"
+
+
+def test_a_wait_leaves_nothing_behind(server: APIServer, wait: WaitFor) -> None:
+    """Invariants 263 and 265: met, not met or raised, its watch is closed and its threads are gone."""
+    server.create("configmaps", config_map("a"))
+
+    def mistaken(_: KubernetesObject | None) -> bool:
+        raise ValueError("no")
+
+    assert wait("a", exists, 30) is not None
+    with pytest.raises(WaitTimeout):
+        wait("a", deleted(), 0.1)
+    with pytest.raises(ValueError, match="no"):
+        wait("a", mistaken, 30)
+    eventually(lambda: not server.watches)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("kubeinformer-")]
