@@ -119,3 +119,14 @@ def test_a_factory_that_stops_ends_the_run(server: APIServer, caplog: pytest.Log
     factory.stop()
     running.join(30)
     assert not running.is_alive()
+
+
+def test_a_start_that_fails_leaves_nothing_behind(server: APIServer, factory: SharedInformerFactory) -> None:
+    """The error comes out of `start`; `stop` is harmless after it, and no thread is left."""
+    controller = Controller("failing", Noting(), sync_timeout=0.3)
+    controller.watch(factory.informer("configmaps"))
+    with server.deny(resources=("configmaps",)), pytest.raises(CacheSyncTimeout):
+        controller.start()
+    controller.stop()
+    names = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in names if name.startswith(("kubeinformer-run", "kubeinformer-failing"))]

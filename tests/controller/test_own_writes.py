@@ -206,3 +206,23 @@ def test_writes_are_those_of_the_run_whatever_thread_makes_them(
     assert writes is not None
     assert not [key for key in keys if writes.missing(key)]
     assert len(writes) == 0
+
+
+def test_keys_that_never_come_again_are_forgotten(server: APIServer, factory: SharedInformerFactory) -> None:
+    """Regression 29: what a key wrote in its last run is not kept for ever."""
+    maps = factory.informer("configmaps")
+
+    def reconcile(request: Request) -> None:
+        factory.client.patch("configmaps", "a", {"data": {"by": request.key}}, "default")
+
+    server.create("configmaps", config_map("a"))
+    controller = Controller("forgetful", reconcile, workers=8, read_your_writes=True)
+    controller.watch(maps, lambda _: None)
+    writes = controller._reconciling.own_writes
+    assert writes is not None
+    with controller:
+        for number in range(2500):
+            controller.enqueue(f"once/{number}")
+        eventually(lambda: len(controller._reconciling.queue) == 0 and not controller._reconciling.runs, 60)
+    assert len(writes) < 2000
+    assert not controller._reconciling._reasons

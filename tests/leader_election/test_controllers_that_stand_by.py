@@ -31,18 +31,18 @@ def test_a_standby_has_warm_caches_and_takes_over(server: APIServer, clock: Hast
     """It lists and watches while it waits, reconciles nothing; when the leader ends it goes on without a list."""
     server.create("configmaps", a_map("a"))
     seen: dict[str, list[str]] = {"one": [], "two": []}
-    controllers, threads = {}, {}
+    controllers, threads, electors = {}, {}, {}
     with SharedInformerFactory(server.config) as first, SharedInformerFactory(server.config) as second:
         for who, factory in (("one", first), ("two", second)):
             controllers[who] = Controller(who, lambda request, who=who: seen[who].append(request.key))
             controllers[who].watch(factory.informer("configmaps"))
-            elector = LeaderElector(server.config, "lock", "default", who, clock=clock)
+            electors[who] = elector = LeaderElector(server.config, "lock", "default", who, clock=clock)
             threads[who] = threading.Thread(
                 target=run_all, args=(controllers[who],), kwargs={"leader_election": elector}, daemon=True
             )
             threads[who].start()
             eventually(lambda: server.requests.count("watch", "configmaps") == len(threads))
-            eventually(lambda: holder(server) == "one")
+            eventually(lambda: electors["one"].is_leading)
         eventually(lambda: seen["one"] == ["default/a"])
         assert not seen["two"]
         server.create("configmaps", a_map("b"))
@@ -164,3 +164,28 @@ def test_ending_while_it_stands_by_leaves_the_lease_alone(server: APIServer, clo
         eventually(lambda: elector.leader == "leader")
         controller.stop()
         assert holder(server) == "leader"
+
+
+def test_a_lease_is_not_given_up_over_work_that_goes_on(server: APIServer, clock: HastyClock) -> None:
+    """Case C47: a thread that outlasts the grace period is still the leader's: it is renewed for, then released."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def reconcile(_: Request) -> None:
+        begun.set()
+        may_end.wait(30)
+
+    with SharedInformerFactory(server.config) as factory:
+        controller = Controller("slow", reconcile, grace_period=0.01)
+        controller.watch(factory.informer("configmaps"))
+        server.create("configmaps", a_map("a"))
+        elector = LeaderElector(server.config, "lock", "default", "me", clock=clock)
+        controller.start(leader_election=elector)
+        assert begun.wait(30)
+        stopping = threading.Thread(target=controller.stop, daemon=True)
+        stopping.start()
+        renewals = server.requests.count("update", LEASES)
+        eventually(lambda: server.requests.count("update", LEASES) > renewals + 2)
+        assert holder(server) == "me"
+        may_end.set()
+        stopping.join(30)
+        assert holder(server) == ""

@@ -45,8 +45,9 @@ class Controller(ControllerFront):
 
         Where leadership is lost, the end is logged, and `stop` raises it.
         """
-        self._background = _Background(prepare((self,), leader_election))
-        self._background.wait_until_ready()
+        background = _Background(prepare((self,), leader_election))
+        background.wait_until_ready()
+        self._background = background
 
     def stop(self) -> None:
         """End the run that it is part of, and wait for the end; from inside a reconcile or a handler it does not wait.
@@ -133,6 +134,8 @@ class _Background:
                 return
         except BaseException:
             self._running.stop()
+            with suppress(BaseException):  # what it ends in is raised already
+                self._future.result()
             self._portal.stop()
             raise
 

@@ -12,6 +12,7 @@ from kubeinformer.errors import NotCovered
 from kubeinformer.objects import KubernetesObject
 from kubeinformer.selectors import parse_label_selector
 
+_MANY = 1000  # keys that wait before some are looked for that need not
 LOOK_AGAIN: Final = 0.02
 """Seconds after which a key that waits is looked at again; the change itself mostly brings it earlier."""
 
@@ -61,6 +62,7 @@ class OwnWrites:
         self._timeout = timeout
         self._now = now
         self._expected: dict[str, tuple[float, list[_Expected]]] = {}
+        self._sweep_at = _MANY
 
     def observer(self, key: str) -> Callable[[Write], None]:
         """Return what is to be told of the writes of a key's run."""
@@ -74,6 +76,8 @@ class OwnWrites:
             if found:
                 _, known = self._expected.get(key, (0.0, []))
                 self._expected[key] = (self._now(), known + found)
+                if len(self._expected) > self._sweep_at:
+                    self._sweep()
 
         return observe
 
@@ -99,6 +103,13 @@ class OwnWrites:
 
     def __len__(self) -> int:
         return len(self._expected)
+
+    def _sweep(self) -> None:
+        """Forget keys that need not wait: some never come again, so nobody asks."""
+        for key, (since, expected) in list(self._expected.items()):
+            if self._now() - since >= self._timeout or all(each.is_seen for each in expected):
+                self._expected.pop(key, None)
+        self._sweep_at = max(_MANY, 2 * len(self._expected))
 
 
 def _shows(informer: SharedIndexInformer, write: Write) -> bool:

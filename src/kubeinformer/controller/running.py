@@ -87,24 +87,26 @@ class Running:
                 self.ready.set_exception(error)
             raise
         finally:
-            await self._stop(begun, is_lost=lost is not None)
-            if self._campaign is not None:
-                await self._campaign.end_async()
-            if not self.ready.done():
-                self.ready.set_result(None)
-            self.ended.set_result(None)
+            try:
+                await self._stop(begun, is_lost=lost is not None)
+                if self._campaign is not None:
+                    await self._campaign.end_async()
+            finally:
+                if not self.ready.done():
+                    self.ready.set_result(None)
+                self.ended.set_result(None)
         if lost is not None:
             raise LeadershipLost(lost.lost.result())
 
-    @staticmethod
-    async def _stop(controllers: Sequence[ControllerEngine], *, is_lost: bool) -> None:
-        """Stop controllers; after a loss without grace, and not before their last run has ended.
+    async def _stop(self, controllers: Sequence[ControllerEngine], *, is_lost: bool) -> None:
+        """Stop controllers: after a loss without grace, and a leader's not before their last run has ended.
 
-        Where one does not end, the elector ends the process before somebody else may lead.
+        So a lease is never given up over work that goes on. Where a run does not end after a loss, the elector ends the
+        process before somebody else may lead.
         """
         grace = 0.0 if is_lost else None
         await asyncio.gather(*(controller.stop(grace) for controller in controllers))
-        if is_lost:
+        if self._campaign is not None:
             await asyncio.gather(*(controller.ended() for controller in controllers))
 
     async def _sync(self) -> None:

@@ -208,7 +208,8 @@ class WorkQueue(Generic[K]):
 
         Args:
             drain: Whether to wait until everything that is due has been handed out and given back. Another
-                `shut_down()` ends that wait. Do not wait on the event loop of the workers: see `shut_down_async`.
+                `shut_down()` ends that wait. A worker that waited would wait for itself; so would the event loop of
+                workers: see `shut_down_async`.
             delayed: What becomes of keys that are due later: they are dropped, or due at once.
         """
         with self._lock:
