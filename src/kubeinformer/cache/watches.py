@@ -139,10 +139,11 @@ class Watches:
         self._leaders = {kind: leader for kind, leader in self._leaders.items() if leader is not watch}
 
     def _warn_of_others(self, watch: ResourceWatch, resource: Resource) -> None:
+        reference = watch.owner.options.reference  # of the same spelling the factory has told already
         others = [
             other.owner.options.name
             for other in self._leaders.values()
-            if other is not watch and other.resource == resource
+            if other.resource == resource and other.owner.options.reference != reference
         ]
         if others:
             name, known = watch.owner.options.name, ", ".join(others)
