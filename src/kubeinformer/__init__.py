@@ -53,6 +53,7 @@ from kubeinformer.errors import (
     WaitTimeout,
 )
 from kubeinformer.events.event_recorder import EventRecorder
+from kubeinformer.leader_election.leadership import Leadership
 from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject, OwnerReference
 from kubeinformer.workqueue.limiters import (
     BucketRateLimiter,
@@ -61,6 +62,8 @@ from kubeinformer.workqueue.limiters import (
     MaxOfRateLimiter,
     RateLimiter,
     WithMaxWaitRateLimiter,
+    default_controller_rate_limiter,
+    default_item_based_rate_limiter,
 )
 from kubeinformer.workqueue.queue import WorkQueue
 
@@ -93,6 +96,7 @@ __all__ = [
     "KubeInformerError",
     "KubernetesObject",
     "LeaderElector",
+    "Leadership",
     "LeadershipLost",
     "Lister",
     "MaxOfRateLimiter",
@@ -124,6 +128,8 @@ __all__ = [
     "changed",
     "condition",
     "create_or_update",
+    "default_controller_rate_limiter",
+    "default_item_based_rate_limiter",
     "deleted",
     "every",
     "exists",

@@ -9,6 +9,7 @@ from tests.controller.conftest import Noting, config_map
 
 from kubeinformer import (
     Controller,
+    KubernetesObject,
     NotFound,
     Request,
     SharedInformerFactory,
@@ -301,3 +302,61 @@ def test_a_debounce_collects_the_changes_of_a_key(server: APIServer, factory: Sh
         eventually(lambda: bool(reconcile.requests))
         eventually(lambda: controller.explain("default/a").due_in is None)
     assert len(reconcile.requests) < 25
+
+
+def test_an_object_that_came_and_went_unseen_concerns_its_owner(
+    server: APIServer, factory: SharedInformerFactory
+) -> None:
+    """A child that a reconcile made, and somebody deleted before the watch told of it, is made anew."""
+    children = factory.informer("secrets")
+    mapping, may_map = threading.Event(), threading.Event()
+
+    def mapper(found: KubernetesObject) -> str | None:
+        mapping.set()
+        may_map.wait(30)
+        return "default/parent" if found.name == "child" else None
+
+    def reconcile(_: Request) -> None:
+        if children.indexer.get_by_key("default/child") is None:
+            factory.client.create("secrets", config_map("child"))
+
+    controller = Controller("owning", reconcile)
+    controller.watch(factory.informer("configmaps"))
+    controller.watch(children, mapper)
+    with controller:
+        server.create("secrets", config_map("other"))
+        assert mapping.wait(30)
+        server.create("configmaps", config_map("parent"))
+        eventually(lambda: controller.explain("default/parent").last is not None)
+        server.delete("secrets", "child", "default")
+        last = server.create("secrets", config_map("another"))
+        children.wait_for(last["metadata"]["resourceVersion"])
+        may_map.set()
+        eventually(lambda: server.count("secrets") == 3)
+
+
+def test_every_state_in_between_is_mapped(server: APIServer, factory: SharedInformerFactory) -> None:
+    """Regression 23: what belonged to one owner for a moment concerned it, however slow the mapper is."""
+    may_map = threading.Event()
+    reconcile = Noting()
+    controller = Controller("mapped", reconcile)
+
+    def mapper(child: KubernetesObject) -> str | None:
+        may_map.wait(30)
+        return child.annotations.get("parent")
+
+    maps = factory.informer("configmaps")
+    controller.watch(maps, mapper)
+    starting = threading.Thread(target=controller.start, daemon=True)
+    server.create("configmaps", config_map("child", annotations={"parent": "one"}))
+    starting.start()
+    eventually(lambda: maps.has_synced)
+    for parent in ("two", "three"):
+        last = server.patch(
+            "configmaps", "child", {"metadata": {"annotations": {"parent": parent}}}, "default"
+        )
+    maps.wait_for(last["metadata"]["resourceVersion"])
+    may_map.set()
+    starting.join(30)
+    eventually(lambda: set(reconcile.keys) == {"one", "two", "three"})
+    controller.stop()

@@ -50,10 +50,11 @@ def told_by_sigterm() -> Iterator[list[int]]:
 def test_a_block_runs_while_it_leads_and_the_lease_is_released(server: APIServer, clock: HastyClock) -> None:
     """Invariants 274 and 283, case C49: the lease names it, and nobody after the block; nothing is refused."""
     mine = elector(server, clock)
-    assert mine.leader == ""
+    assert (mine.leader, mine.leadership) == ("", None)
     with mine as leadership:
         assert leadership.is_leading
         assert (leadership.identity, leadership.transitions, mine.leader) == ("me", 0, "me")
+        assert mine.leadership is leadership
         assert 5 < leadership.expires_in <= 15
         assert holder(server) == "me"
         renewed = lease(server)["spec"]["renewTime"]

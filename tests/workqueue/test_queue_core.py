@@ -180,7 +180,25 @@ def test_later_keys_can_be_dropped_or_hurried() -> None:
         assert entry is not None
         assert entry.key == "w"
         core.add("w", 0.0, due=5.0)
-        assert (core.drop_delayed() if end == "drop" else core.hurry_delayed(1.0)) == 3
+        assert (core.drop_delayed(1.0) if end == "drop" else core.hurry_delayed(1.0)) == 3
         core.done("w", 1.0)
         assert taken(core, 1.0) == expected + ["w"] * (end == "run")
         assert core.next_due is None
+
+
+def test_what_is_due_is_not_dropped_though_nobody_has_noticed() -> None:
+    """Case C46: what fell due before the end is run, whether it waited or was added again in work."""
+    core: QueueCore[int] = QueueCore()
+    for number in range(1000):
+        core.add(number, 0.0, due=1.0)
+    core.add(-1, 0.0)
+    core.get(0.0)
+    core.add(-1, 0.0, due=1.5)
+    core.add(-2, 0.0, due=9.0)
+    assert core.drop_delayed(2.0) == 1
+    core.done(-1, 2.0)
+    served = []
+    while (entry := core.get(2.0)) is not None:
+        served.append(entry.key)
+        core.done(entry.key, 2.0)
+    assert sorted(served) == [-1, *range(1000)]

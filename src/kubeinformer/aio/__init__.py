@@ -54,6 +54,7 @@ from kubeinformer.errors import (
     WaitTimeout,
 )
 from kubeinformer.events.event_recorder import EventRecorder
+from kubeinformer.leader_election.leadership import Leadership
 from kubeinformer.objects import DeletedFinalStateUnknown, KubernetesObject, OwnerReference
 from kubeinformer.workqueue.limiters import (
     BucketRateLimiter,
@@ -62,6 +63,8 @@ from kubeinformer.workqueue.limiters import (
     MaxOfRateLimiter,
     RateLimiter,
     WithMaxWaitRateLimiter,
+    default_controller_rate_limiter,
+    default_item_based_rate_limiter,
 )
 from kubeinformer.workqueue.queue import WorkQueue
 
@@ -94,6 +97,7 @@ __all__ = [
     "KubeInformerError",
     "KubernetesObject",
     "LeaderElector",
+    "Leadership",
     "LeadershipLost",
     "Lister",
     "MaxOfRateLimiter",
@@ -125,6 +129,8 @@ __all__ = [
     "changed",
     "condition",
     "create_or_update",
+    "default_controller_rate_limiter",
+    "default_item_based_rate_limiter",
     "deleted",
     "every",
     "exists",

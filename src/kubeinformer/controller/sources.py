@@ -73,9 +73,9 @@ class InformerSource:
     def start(self, inlet: Inlet) -> None:
         """Be told of changes from now on, beginning with everything that is there."""
         self._inlet = inlet
-        self._registration = self.informer.add_event_handler(
-            self._on_add, self._on_update, self._on_delete, coalesce=True
-        )
+        # Not coalesced: an addition and a deletion that nobody saw would cancel out, but a reconcile that made the
+        # object counts on it; and each state in between may name other keys.
+        self._registration = self.informer.add_event_handler(self._on_add, self._on_update, self._on_delete)
 
     def stop(self) -> None:
         """Hear of nothing any more."""

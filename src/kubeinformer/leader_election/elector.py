@@ -13,6 +13,7 @@ from kubeinformer.clock import Clock
 from kubeinformer.errors import UsageError
 from kubeinformer.leader_election.campaign import Campaign, LeaseClock, Recorder, end_process
 from kubeinformer.leader_election.candidate import Terms
+from kubeinformer.leader_election.leadership import Leadership
 from kubeinformer.metrics import Distribution, Metric, MetricsProvider
 
 
@@ -87,6 +88,20 @@ class ElectorFront:
     def is_leading(self) -> bool:
         """Whether this replica leads."""
         return self._campaign is not None and self._campaign.candidate.is_leading(self._clock.now())
+
+    @property
+    def leadership(self) -> Leadership | None:
+        """The leadership of this replica, with its fencing token; None while it does not lead."""
+        acquired = None if self._campaign is None else self._campaign.acquired
+        if (
+            acquired is None
+            or not acquired.done()
+            or acquired.cancelled()
+            or acquired.exception() is not None
+        ):
+            return None
+        leadership = acquired.result()
+        return leadership if leadership.is_leading else None
 
     @property
     def leader(self) -> str:

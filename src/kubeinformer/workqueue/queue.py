@@ -287,7 +287,7 @@ class WorkQueue(Generic[K]):
         first, self._shut_down = not self._shut_down, True
         if first and delayed == "run":
             self._core.hurry_delayed(self._now())
-        elif dropped := self._core.drop_delayed():
+        elif dropped := self._core.drop_delayed(self._now()):
             _log.info("queue %s is shut down: %d keys that were due later are dropped", self.name, dropped)
         self._line.wake_all()
         self._end_if_idle()

@@ -173,8 +173,10 @@ class QueueCore(Generic[K]):
         self._line_up(entry, now)
         return True
 
-    def drop_delayed(self) -> int:
+    def drop_delayed(self, now: float) -> int:
         """Forget what is due later, and return how much that was."""
+        while self._delayed and self._delayed[0][0] <= now:
+            self._fall_due(now)
         waiting = [key for key, entry in self._entries.items() if entry.place is WAITING]
         for key in waiting:
             del self._entries[key]
@@ -182,7 +184,7 @@ class QueueCore(Generic[K]):
         self._waiting = 0
         dropped = len(waiting)
         for entry in self.processing.values():
-            if entry.again and not entry.counted:
+            if entry.again and entry.due > now:
                 entry.again = False
                 dropped += 1
         return dropped
