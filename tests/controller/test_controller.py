@@ -240,6 +240,7 @@ def test_an_owned_object_that_went_unseen_concerns_its_owner(
             server.delete("configmaps", "child", "default")
             server.expire_history()
         eventually_equal(lambda: reconcile.keys, ["default/job", "default/job"])
+    assert server.requests.count("list", "configmaps") == 2  # what was missed came from its difference
 
 
 def test_predicates_choose_among_updates_alone(server: APIServer, factory: SharedInformerFactory) -> None:

@@ -16,6 +16,7 @@ from kubeinformer import (
     Informer,
     KubernetesObject,
     SharedInformerFactory,
+    UsageError,
     WaitTimeout,
     aio,
     deleted,
@@ -144,7 +145,7 @@ def test_what_a_condition_raises_is_raised_at_once(server: APIServer, wait: Wait
     with pytest.raises(ValueError, match="not a number to like"):
         wait("a", mistaken, 30)
     with pytest.raises(WaitTimeout, match="found no 'nothing'"):
-        wait("a", lambda found: found["nothing"], 0.2)  # type: ignore[index]  # as people write
+        wait("a", lambda found: found["nothing"], 0.2)
 
 
 def test_a_wait_need_not_wait_for_the_sync(
@@ -153,9 +154,14 @@ def test_a_wait_need_not_wait_for_the_sync(
     """Invariant 265: what is seen counts at once, though the rest of the cache is not there."""
     server.create("configmaps", config_map("a"))
     maps, _ = half_synced
-    found = wait_until(maps, "a", exists, 30, namespace="default")
-    assert found is not None
-    assert (found.name, maps.has_synced) == ("a", False)
+    found: list[KubernetesObject | None] = []
+    waiting = threading.Thread(
+        target=lambda: found.append(wait_until(maps, "a", exists, 3600, namespace="default")), daemon=True
+    )
+    waiting.start()
+    eventually(lambda: found, 30)
+    assert [one and one.name for one in found] == ["a"]
+    assert not maps.has_synced
 
 
 def test_absence_is_believed_of_a_synced_cache_alone(
@@ -164,7 +170,7 @@ def test_absence_is_believed_of_a_synced_cache_alone(
     """Invariant 265: a cache that cannot fill ends in an error which says why; once it can, absence is met by None."""
     maps, forbidden = half_synced
     for condition in (not_(exists), deleted()):
-        with pytest.raises(WaitTimeout, match="nothing seen in 0.3 s: .*403"):
+        with pytest.raises(WaitTimeout, match=r"nothing seen in 0\.3 s: .*403"):
             wait_until(maps, "a", condition, 0.3, namespace="other")
     forbidden.close()
     assert wait_until(maps, "a", deleted(), 60, namespace="other") is None
@@ -193,6 +199,7 @@ def test_a_false_start_goes_on_with_what_comes(server: APIServer, wait: WaitFor)
 def test_a_wait_leaves_nothing_behind(server: APIServer, wait: WaitFor) -> None:
     """Invariants 263 and 265: met, not met or raised, its watch is closed and its threads are gone."""
     server.create("configmaps", config_map("a"))
+    before = set(threading.enumerate())
 
     def mistaken(_: KubernetesObject | None) -> bool:
         raise ValueError("no")
@@ -203,4 +210,20 @@ def test_a_wait_leaves_nothing_behind(server: APIServer, wait: WaitFor) -> None:
     with pytest.raises(ValueError, match="no"):
         wait("a", mistaken, 30)
     eventually(lambda: not server.watches)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("kubeinformer-")]
+    assert not set(threading.enumerate()) - before
+
+
+def test_a_wait_ends_with_its_informer(server: APIServer) -> None:
+    """Invariant 263: where the informer is stopped nothing can be seen any more: an error at once, not at the time-out."""
+    factory = SharedInformerFactory(server.config)
+    maps = factory.informer("configmaps")
+
+    def stop() -> None:
+        eventually(lambda: maps.has_synced)
+        factory.stop()
+
+    stopping = threading.Thread(target=stop, daemon=True)
+    stopping.start()
+    with pytest.raises(UsageError, match="the informer was stopped"):
+        wait_until(maps, "a", exists, 3600, namespace="default")
+    stopping.join(30)

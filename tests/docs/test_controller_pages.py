@@ -111,7 +111,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
     terms, page = Terms("me"), (DOCS / "leader_election.md").read_text()
     assert f"`lease_duration` {terms.lease_duration:g} s, `renew_deadline` {terms.renew_deadline:g} s" in page
     assert f"`retry_period` {terms.retry_period:g} s" in page
-    assert f"every {terms.retry_period:g} to {2.2 * terms.retry_period:g} s" in page
+    assert f"every {terms.retry_period:g} to {1.25 * terms.retry_period:g} s" in page
     assert f"| **{terms.renew_deadline:g}** |" in page
     assert f"| **{terms.lease_duration - campaign.MARGIN:g}** |" in page
     assert f"| {terms.lease_duration:g} to 24 |" in page

@@ -293,7 +293,7 @@ def test_another_replica_goes_on_where_the_leader_ends(
                 ends |= dict.fromkeys(list(cluster.live), "Succeeded")
                 for name in list(cluster.live):  # while nobody leads
                     await cluster.end(name)
-                takeover = LEASE_DURATION + 2.2 * RETRY_PERIOD + START
+                takeover = LEASE_DURATION + 1.25 * RETRY_PERIOD + START
                 second = await elected(cluster, takeover, *{"a", "b"} - {killed})
                 await cluster.full(3)
                 later.enter_context(replica_on(cluster, kubeconfig, "c"))

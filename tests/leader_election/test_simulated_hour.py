@@ -16,7 +16,7 @@ from kubeinformer.testing.fake_clock import FakeClock
 STEP = 0.25  # seconds between two strokes of fate
 TURNS = 8  # of the loop, for what a timer wakes to come to its next wait
 HOUR = 3600.0
-BOUND = 15.0 + 2.2 * 2.0 + 2 * 1.0
+BOUND = 15.0 + 1.25 * 2.0 + 2 * 1.0
 """Seconds until a healthy candidate leads once nobody else does: a duration, a retry period, the ways there and back."""
 
 

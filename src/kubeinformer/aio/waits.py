@@ -40,6 +40,7 @@ async def wait_until(
 
     Raises:
         WaitTimeout: It was not met in time; it says what was missing, and what was last seen.
+        UsageError: The informer was stopped meanwhile.
     """
     if isinstance(source, str):
         settings = config or load_config()

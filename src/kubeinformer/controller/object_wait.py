@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.controller.combinators import missing, name_of
 from kubeinformer.controller.conditions import describe
-from kubeinformer.errors import WaitTimeout
+from kubeinformer.errors import UsageError, WaitTimeout
 from kubeinformer.fronts.engine import Engine
 from kubeinformer.fronts.informer import InformerFront
 from kubeinformer.objects import KubernetesObject
@@ -28,7 +28,8 @@ class ObjectWait:
             that it is not met: a field is not there yet.
 
     Attributes:
-        met: Done with the object (or None) once the condition is met, or with what the condition raised.
+        met: Done with the object (or None) once the condition is met, or with what the condition raised, or with a
+            UsageError where the informer is stopped.
     """
 
     def __init__(self, informer: InformerFront, name: str, namespace: str, condition: Condition) -> None:
@@ -39,10 +40,11 @@ class ObjectWait:
         self._engine: Engine = informer.engine
         self._condition = condition
         self._last: KubernetesObject | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._registration = self._informer.add_event_handler(
             self._look, lambda _, new: self._look(new), self._look_at_nothing
         )
+        self._registration.delivery.ended.add_done_callback(self._stopped)
 
     async def begin(self) -> None:
         """Start the informer where it is not running, and return when it is filled. On the loop of its factory."""
@@ -56,6 +58,8 @@ class ObjectWait:
 
     def end(self) -> None:
         """Hear of nothing any more."""
+        with self._lock:
+            self.met.cancel()
         self._registration.detach()
 
     def timed_out(self, seconds: float) -> WaitTimeout:
@@ -87,6 +91,11 @@ class ObjectWait:
             return missing(self._condition, self._last)
         except (LookupError, TypeError, AttributeError) as error:
             return f"{name_of(self._condition)} found no {error}"
+
+    def _stopped(self, _: object) -> None:
+        with self._lock:
+            if not self.met.done():
+                self.met.set_exception(UsageError(f"{self._informer.options.name}: the informer was stopped"))
 
     def _look(self, found: KubernetesObject) -> None:
         if found.key == self._key:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from kubeinformer.clock import Clock, deadline, sleep
 from kubeinformer.errors import Conflict
@@ -11,6 +12,9 @@ from kubeinformer.leader_election.candidate import Candidate
 from kubeinformer.leader_election.lease_lock import Lock
 
 _log = logging.getLogger("kubeinformer.leader_election")
+
+JITTER: Final = 0.25
+"""The share of a retry period by which a standby may ask later: a released lease is taken within 1.25 of them."""
 
 
 class Election:
@@ -44,7 +48,7 @@ class Election:
         """Return when this candidate leads."""
         retry_period = self.candidate.terms.retry_period
         while not await self._attempt():
-            await sleep(self._clock, retry_period * (1 + 1.2 * self._clock.random()))
+            await sleep(self._clock, retry_period * (1 + JITTER * self._clock.random()))
 
     async def lead(self) -> str:
         """Renew the lease for as long as that can be done, and return why it cannot any more.

@@ -87,12 +87,14 @@ class ElectorFront:
     @property
     def is_leading(self) -> bool:
         """Whether this replica leads."""
-        return self._campaign is not None and self._campaign.candidate.is_leading(self._clock.now())
+        campaign = self._campaign  # read once: another thread may end it
+        return campaign is not None and campaign.candidate.is_leading(self._clock.now())
 
     @property
     def leadership(self) -> Leadership | None:
         """The leadership of this replica, with its fencing token; None while it does not lead."""
-        acquired = None if self._campaign is None else self._campaign.acquired
+        campaign = self._campaign
+        acquired = None if campaign is None else campaign.acquired
         if (
             acquired is None
             or not acquired.done()
@@ -106,12 +108,14 @@ class ElectorFront:
     @property
     def leader(self) -> str:
         """Who leads, as far as this replica has seen; "" where nobody does, or it has not looked."""
-        return "" if self._campaign is None else self._campaign.candidate.record.holder
+        campaign = self._campaign
+        return "" if campaign is None else campaign.candidate.record.holder
 
     @property
     def healthy(self) -> bool:
         """Whether it does not lead, or has renewed the lease in time: for a liveness probe."""
-        return self._campaign is None or self._campaign.is_healthy
+        campaign = self._campaign
+        return campaign is None or campaign.is_healthy
 
     def begin(self) -> Campaign:
         """Begin a campaign: for runs of controllers, which end it.
@@ -153,7 +157,8 @@ class ElectorFront:
             self._metrics.unregister(self._source)
 
     def _slow_renewals(self) -> int:
-        return 0 if self._campaign is None else self._campaign.slow_renewals
+        campaign = self._campaign
+        return 0 if campaign is None else campaign.slow_renewals
 
 
 class _ElectorMetrics:
