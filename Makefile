@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Tests wait more than they work: two processes, each with a control plane of its own, on whatever machine.
+WORKERS ?= 2
 
 .PHONY: help demo test test-versions peers faults lint types layers wheel control-plane clean
 
@@ -23,7 +25,7 @@ control-plane: $(INSTALLED)  ## Build etcd and kube-apiserver once (4 to 9 minut
 	$(BIN)/python -m kubeinformer.testing.control_plane.build
 
 test: control-plane  ## Everything: unit, HTTP, real control plane; some of it: make test ARGS="-k selectors"
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-versions: $(INSTALLED)  ## The comparison of the two test servers, on an older Kubernetes (its own build: 4 to 9 minutes)
 	$(BIN)/python -m kubeinformer.testing.control_plane.build 1.34

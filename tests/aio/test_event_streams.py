@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from tests.leader_election.conftest import HastyClock
+from tests.hasty_clock import HastyClock
 
 from kubeinformer import Added, Deleted, DeletedFinalStateUnknown, aio
 from kubeinformer.aio.registration import Events
@@ -23,7 +23,7 @@ MAPS = "configmaps"
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[APIServer]:
     """A server, and factories whose back-offs take a quarter of their time."""
-    monkeypatch.setattr("kubeinformer.cache.factory.SystemClock", HastyClock)
+    monkeypatch.setattr("kubeinformer.cache.factory.SystemClock", lambda: HastyClock(4.0))
     with APIServer() as running:
         yield running
 

@@ -2,26 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable
-
 import pytest
-
-from kubeinformer.clock import SystemClock, Timer
-
-HASTE = 20.0
-
-
-class HastyClock(SystemClock):
-    """Runs twenty times as fast as time: back-offs of seconds pass in a moment, in their order and proportion."""
-
-    @staticmethod
-    def now() -> float:
-        return time.monotonic() * HASTE
-
-    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
-        return asyncio.get_running_loop().call_later(delay / HASTE, callback)
+from tests.hasty_clock import HastyClock
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.leader_election.conftest import HastyClock
+from tests.hasty_clock import HastyClock
 
 from kubeinformer import (
     Added,
@@ -45,7 +45,7 @@ def factory(
     server: APIServer, errors: list[BackgroundError], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SharedInformerFactory]:
     """A factory whose back-offs take a quarter of their time."""
-    monkeypatch.setattr("kubeinformer.cache.factory.SystemClock", HastyClock)
+    monkeypatch.setattr("kubeinformer.cache.factory.SystemClock", lambda: HastyClock(4.0))
     with SharedInformerFactory(server.config, on_error=errors.append) as made:
         yield made
 

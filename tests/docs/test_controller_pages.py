@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
 import sys
 from inspect import signature
 from pathlib import Path
 
 import pytest
 import yaml
+from tests.docs.pages import DOCS, run_each, suite, write_files
 from tests.programs import running
 
 from kubeinformer.controller.controller import ControllerFront
@@ -24,55 +23,27 @@ from kubeinformer.testing.waiting import eventually
 from kubeinformer.workqueue.queue_core import LOW_PRIORITY, SECONDS_PER_PRIORITY
 from kubeinformer.workqueue.queue_metrics import QueueFigures, QueueMetrics
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
-BLOCK = re.compile(r"(?:<!-- file: (\S+) -->\n)?```python\n(.*?)```", re.DOTALL)
 PAGES = ("workqueue.md", "leader_election.md", "testing_controllers.md")
 LEASES = "leases.coordination.k8s.io"
-
-
-def blocks(page: str) -> list[tuple[str, str]]:
-    """Return the blocks of a page, each with the name of the file that it stands for, or ""."""
-    return BLOCK.findall((DOCS / page).read_text())
-
-
-def write_files(page: str, folder: Path) -> None:
-    """Write the files of a page."""
-    for file, block in blocks(page):
-        if file:
-            (folder / file).write_text(block)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each by itself, as a reader would paste it."""
     monkeypatch.chdir(tmp_path)
-    plain = [block for file, block in blocks(page) if not file]
-    assert plain
-    for block in plain:
-        exec(compile(block, page, "exec"), {"__name__": "page"})
-
-
-def suite(folder: Path, *arguments: str) -> str:
-    """Write the files of the page about tests, run pytest on them, and return what it says."""
-    write_files("testing_controllers.md", folder)
-    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *arguments, str(folder)]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=200, check=False, cwd=folder, env=variables
-    )
-    return done.stdout + done.stderr
+    run_each(page)
 
 
 def test_the_tests_of_the_page_pass(tmp_path: Path) -> None:
     """On the in-memory server: faults, rights and an election included."""
-    said = suite(tmp_path, "--kubernetes-real=never")
+    said = suite("testing_controllers.md", tmp_path, "--kubernetes-real=never")
     assert "6 passed, 1 skipped" in said, said
 
 
 @pytest.mark.control_plane
 def test_they_pass_on_the_real_server_too(tmp_path: Path) -> None:
     """The same test, in the same words."""
-    said = suite(tmp_path, "--kubernetes-real=required", "-k", "both")
+    said = suite("testing_controllers.md", tmp_path, "--kubernetes-real=required", "-k", "both")
     assert "test_a_quota_on_both_servers[real] PASSED" in said, said
 
 

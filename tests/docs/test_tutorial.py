@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
+from tests.docs.pages import blocks
 
 
 def test_the_blocks_of_the_tutorial_run_in_their_order() -> None:
     """What a reader types, step by step, in one interpreter."""
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "tutorial.md").read_text(), re.DOTALL)
-    assert len(blocks) >= 10
+    steps = blocks("tutorial.md")
+    assert len(steps) >= 10
     names: dict[str, Any] = {"__name__": "tutorial"}
     try:
-        for number, block in enumerate(blocks):
+        for number, (_, block) in enumerate(steps):
             exec(compile(block, f"tutorial.md, block {number}", "exec"), names)
     finally:
         names["factory"].stop()

@@ -7,15 +7,14 @@ import logging
 import pickle
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from tests.hasty_clock import HastyClock
 
 from kubeinformer import Config, ConfigurationError, aio
-from kubeinformer.clock import SystemClock, Timer
 from kubeinformer.events.event_recorder import EventRecorder
 from kubeinformer.metrics import MetricsSource
 from kubeinformer.prometheus import PrometheusMetrics
@@ -25,17 +24,6 @@ EVENTS = "events.events.k8s.io"
 HASTE = 20.0
 WAIT = 60.0
 LONG = WAIT * HASTE
-
-
-class HastyClock(SystemClock):
-    """Runs twenty times as fast as time: pauses of seconds pass in a moment, in their order and proportion."""
-
-    @staticmethod
-    def now() -> float:
-        return time.monotonic() * HASTE
-
-    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
-        return asyncio.get_running_loop().call_later(delay / HASTE, callback)
 
 
 @pytest.fixture
@@ -53,7 +41,7 @@ def recorder(server: APIServer) -> Iterator[EventRecorder]:
 @pytest.fixture
 def hasty_recorder(server: APIServer) -> Iterator[EventRecorder]:
     """A recorder whose pauses are short; so are its time-outs."""
-    with EventRecorder(server.config, "shopkeeper", clock=HastyClock()) as made:
+    with EventRecorder(server.config, "shopkeeper", clock=HastyClock(HASTE)) as made:
         yield made
 
 

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
+from tests.hasty_clock import HastyClock
 
-from kubeinformer.clock import SystemClock, Timer
 from kubeinformer.testing import APIServer
 
-HASTE = 4.0
-
-
-class HastyClock(SystemClock):
-    """Runs four times as fast as time; not more, or a busy machine would cost a lease."""
-
-    @staticmethod
-    def now() -> float:
-        return time.monotonic() * HASTE
-
-    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
-        return asyncio.get_running_loop().call_later(delay / HASTE, callback)
+HASTE = 4.0  # not more: on a busy machine a lease would be lost
 
 
 @pytest.fixture
 def clock() -> HastyClock:
-    return HastyClock()
+    return HastyClock(HASTE)
 
 
 @pytest.fixture

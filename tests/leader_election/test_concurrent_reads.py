@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from tests.leader_election.conftest import HastyClock
+from tests.hasty_clock import HastyClock
 from tests.leader_election.test_elector import LEASES, lease
 
 from kubeinformer import LeaderElector

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from tests.leader_election.conftest import HastyClock
+from tests.hasty_clock import HastyClock
 from tests.leader_election.test_elector import LEASES, holder
 
 from kubeinformer import (
@@ -97,7 +97,7 @@ def test_a_leader_asks_its_clock_before_each_run(server: APIServer) -> None:
     class Suspended(HastyClock):
         offset = 0.0
 
-        def now(self) -> float:  # type: ignore[override]  # a clock that can jump
+        def now(self) -> float:
             return time.monotonic() + self.offset
 
     clock = Suspended()

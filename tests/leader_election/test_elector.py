@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.leader_election.conftest import HASTE, HastyClock
+from tests.hasty_clock import HastyClock
+from tests.leader_election.conftest import HASTE
 from tests.programs import running
 
 from kubeinformer import Config, LeaderElector, LeadershipLost, UsageError, aio

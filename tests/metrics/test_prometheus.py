@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.parser import text_string_to_metric_families
 from tests.history import eventually
 
-from kubeinformer import SharedInformerFactory
+from kubeinformer import Config, Controller, EventRecorder, SharedInformerFactory
 from kubeinformer.cache.informer_metrics import DEFINITIONS
-from kubeinformer.metrics import Histogram
+from kubeinformer.metrics import Histogram, MetricsSource
 from kubeinformer.prometheus import PrometheusMetrics
 from kubeinformer.testing import APIServer
 
@@ -149,12 +149,31 @@ def test_two_factories_do_not_collide(
     assert len([key for key in seen if key.startswith("informer_handler_pending")]) == 4
 
 
+class Sources:
+    """A provider that keeps its sources."""
+
+    def __init__(self) -> None:
+        self.sources: list[MetricsSource] = []
+
+    def register(self, source: MetricsSource) -> None:
+        self.sources.append(source)
+
+    def unregister(self, source: MetricsSource) -> None:
+        self.sources.remove(source)
+
+
 def test_the_page_lists_what_there_is() -> None:
-    """docs/metrics.md names every metric and its labels, and nothing else."""
+    """docs/metrics.md names every metric of informers, controllers, queues, electors and recorders, and nothing else."""
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
     rows = {line.split("|")[1].strip().strip("`") for line in page.splitlines() if line.startswith("| `")}
-    suffix = {"counter": "_total", "gauge": ""}
-    assert rows == {each.name + suffix[each.kind] for each in DEFINITIONS} | {"loop_stall_seconds"}
+    suffix = {"counter": "_total", "gauge": "", "histogram": ""}
+    others, config = Sources(), Config(server="http://127.0.0.1:1")
+    Controller("name", print, metrics=others)
+    others.register(EventRecorder(config, "component"))
+    metrics = [metric for source in others.sources for metric in source.collect()]
+    elector = [f"leader_election_{name}" for name in ("master_status", "slowpath_total")]
+    informers = {each.name + suffix[each.kind] for each in DEFINITIONS} | {"loop_stall_seconds"}
+    assert rows == informers | {each.name + suffix[each.kind] for each in metrics} | set(elector)
     for definition in DEFINITIONS:
         assert definition.documentation.rstrip(".") in page, definition.name
 

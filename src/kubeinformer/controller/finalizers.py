@@ -14,41 +14,30 @@ from kubeinformer.controller.steps import Procedure
 from kubeinformer.errors import Conflict, NotFound
 from kubeinformer.objects import KubernetesObject
 
+Finalizers = tuple[str, ...]
 TRIES: Final = 5
 """How often a change is tried against concurrent writers before the reconcile fails, and comes again later."""
 
 
 def added(found: KubernetesObject, resource: str, name: str) -> Procedure[KubernetesObject | None]:
     """Add a finalizer; return the object that has it, or that is being deleted, None where it is gone."""
-    latest: KubernetesObject | None = found
-    for _ in range(TRIES):
-        if latest is None or name in latest.finalizers or latest.deletion_timestamp is not None:
-            return latest
-        try:
-            return (yield _change(latest, resource, (*latest.finalizers, name)))  # type: ignore[no-any-return]  # what a patch returns
-        except NotFound:
-            return None
-        except Conflict as error:
-            conflict = error
-            latest = yield from _latest(found, resource)
-    raise conflict
+
+    def wanted(latest: KubernetesObject) -> Finalizers | None:
+        has_it = name in latest.finalizers or latest.deletion_timestamp is not None
+        return None if has_it else (*latest.finalizers, name)
+
+    return (yield from _changed(found, resource, wanted))
 
 
 def removed(found: KubernetesObject, resource: str, name: str) -> Procedure[KubernetesObject | None]:
     """Remove a finalizer; return the object without it, None where it is gone."""
-    latest: KubernetesObject | None = found
-    for _ in range(TRIES):
-        if latest is None or name not in latest.finalizers:
-            return latest
-        left = tuple(other for other in latest.finalizers if other != name)
-        try:
-            return (yield _change(latest, resource, left))  # type: ignore[no-any-return]  # what a patch returns
-        except NotFound:
+
+    def wanted(latest: KubernetesObject) -> Finalizers | None:
+        if name not in latest.finalizers:
             return None
-        except Conflict as error:
-            conflict = error
-            latest = yield from _latest(found, resource)
-    raise conflict
+        return tuple(other for other in latest.finalizers if other != name)
+
+    return (yield from _changed(found, resource, wanted))
 
 
 def finalized(
@@ -75,7 +64,25 @@ def finalized(
     return None
 
 
-def _change(latest: KubernetesObject, resource: str, finalizers: tuple[str, ...]) -> Callable[[Any], Any]:
+def _changed(
+    found: KubernetesObject, resource: str, wanted: Callable[[KubernetesObject], Finalizers | None]
+) -> Procedure[KubernetesObject | None]:
+    """Give an object the finalizers that are wanted for its latest state; None: it is right already."""
+    latest: KubernetesObject | None = found
+    for _ in range(TRIES):
+        if latest is None or (finalizers := wanted(latest)) is None:
+            return latest
+        try:
+            return (yield _change(latest, resource, finalizers))  # type: ignore[no-any-return]  # what a patch returns
+        except NotFound:
+            return None
+        except Conflict as error:
+            conflict = error
+            latest = yield from _latest(found, resource)
+    raise conflict
+
+
+def _change(latest: KubernetesObject, resource: str, finalizers: Finalizers) -> Callable[[Any], Any]:
     guards = {"resourceVersion": latest.resource_version, "uid": latest.uid}
     body = {"metadata": {**guards, "finalizers": list(finalizers)}}
     return lambda client: client.patch(resource, latest.name, body, latest.namespace or None)
