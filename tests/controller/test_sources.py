@@ -107,6 +107,13 @@ def test_what_is_no_source_is_refused() -> None:
     for source in ("default/a", 3, None):
         with pytest.raises(TypeError, match="a controller watches informers"):
             controller.watch(source)
+
+    async def mapper(_: object) -> str:
+        return "never"
+
+    for mistake in (mapper, "default/a"):
+        with pytest.raises(TypeError, match="mapper is a plain function"):
+            controller.watch(["a"], mistake)  # type: ignore[arg-type]  # the mistake
     with pytest.raises(TypeError, match="`when` compares objects"):
         controller.watch(["a"], when=changed(lambda found: found.labels))
 

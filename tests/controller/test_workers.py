@@ -199,6 +199,10 @@ def test_what_outlasts_the_grace_period_is_cancelled_or_named(
     assert cut_off.result == "cancelled"
     assert "thread: default/a is still being reconciled after stop" in caplog.text
     may_end.set()
+    eventually(
+        lambda: not [thread for thread in threading.enumerate() if thread.name == "kubeinformer-thread-0"]
+    )
+    assert "exception calling callback" not in caplog.text
 
 
 def test_a_reconcile_may_stop_its_own_controller(server: APIServer, factory: SharedInformerFactory) -> None:

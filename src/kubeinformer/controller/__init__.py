@@ -1,1 +1,1 @@
-"""Keys in, reconcile out: controllers, leader election, events, finalizers and waits, built on informers and queues."""
+"""Keys in, reconcile out: controllers, finalizers and waits, built on informers and queues."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from kubeinformer.cache.handlers import is_async
 from kubeinformer.clock import Clock, SystemClock
 from kubeinformer.controller.engine import ControllerEngine
 from kubeinformer.controller.history import Explanation
@@ -108,9 +109,12 @@ class ControllerFront:
             when: `when(old, new)` says which updates of an informer count, such as `changed(lambda o: o.labels)`.
 
         Raises:
-            TypeError: The source is none of these, or `when` is given for one that is no informer.
+            TypeError: The source is none of these, `when` is given for one that is no informer, or a function is async.
             UsageError: The controller has begun to run.
         """
+        for name, function in (("mapper", mapper), ("when", when)):
+            if function is not None and (not callable(function) or is_async(function)):
+                raise TypeError(f"{name} is a plain function, not {function!r}")
         if isinstance(source, InformerFront):
             self.engine.add(InformerSource(source.engine, source.shared, mapper or own_key, when))
             return

@@ -35,7 +35,8 @@ class ControllerMetrics:
 
     def reconciled(self, result: str, seconds: float, *, panic: bool = False) -> None:
         """Count a run that is over; `panic`: what it raised is no Exception."""
-        self._results[result if result in self._results else "error"] += 1
+        if result != "cancelled":  # it has no result
+            self._results[result if result in self._results else "error"] += 1
         self._terminal_errors += result == "terminal_error"
         self._panics += panic
         self._seconds.observe(seconds)

@@ -86,12 +86,8 @@ class ControllerEngine:
 
     def missing(self, engine: Engine) -> dict[str, str]:
         """Return which caches of a factory have not brought all their keys, and why."""
-        reasons = {
-            source.informer.options.name: source.missing
-            for source in self._informers
-            if source.engine is engine
-        }
-        return {name: reason for name, reason in reasons.items() if reason}
+        mine = [source for source in self._informers if source.engine is engine]
+        return {source.informer.options.name: reason for source in mine if (reason := source.missing)}
 
     def work(self) -> None:
         """Start the other sources, and the workers."""

@@ -61,6 +61,7 @@ class ThreadWorkers:
         """Start the threads, each in the context variables that are set here."""
         for number in range(self._count):
             end: Future[None] = Future()
+            end.set_running_or_notify_cancel()  # who waits for it on a loop must not be able to cancel it
             thread = threading.Thread(
                 target=copy_context().run,
                 args=(self._work, end),
@@ -79,8 +80,12 @@ class ThreadWorkers:
     async def ended(self) -> None:
         """Return when all threads have ended."""
         ends = [asyncio.wrap_future(end) for end in self._ends if not end.done()]
-        if ends:
-            await asyncio.wait(ends)  # unlike gather, it cancels none of them
+        try:
+            if ends:
+                await asyncio.wait(ends)
+        finally:
+            for end in ends:  # else a thread that outlives the loop would try to tell it
+                end.cancel()
         if self._watchdog is not None:
             self._watchdog.cancel()
 
