@@ -226,3 +226,34 @@ def test_keys_that_never_come_again_are_forgotten(server: APIServer, factory: Sh
         eventually(lambda: len(controller._reconciling.queue) == 0 and not controller._reconciling.runs, 60)
     assert len(writes) < 2000
     assert not controller._reconciling._reasons
+
+
+def test_a_lost_answer_is_made_up_for(server: APIServer, factory: SharedInformerFactory) -> None:
+    """Regression 24: a child may have been made or not: the key waits until its caches are as new as the server."""
+    children = factory.informer("secrets", label_selector="child")
+
+    def reconcile(request: Request) -> None:
+        if request.key == "parent" and not children.lister.list():
+            body = {"metadata": {"generateName": "child-", "labels": {"child": "yes"}}}
+            factory.client.create("secrets", body, "default")
+
+    for fault in ("after", "before"):
+        controller = Controller("careful", Noting(reconcile), read_your_writes=True)
+        controller.watch(children, lambda _: None)
+        with controller:
+            with server.stall(lambda request: request.verb == "watch"):
+                request = server.next_request(verb="create", resource="secrets")
+                armed = request.breaks_off(0) if fault == "after" else request.answers(503)
+                controller.enqueue("parent")
+                eventually(lambda armed=armed: armed.hits == 1)  # type: ignore[misc]  # the loop's
+                eventually(lambda: controller.explain("parent").last is not None)
+                for key in ("parent", "after"):  # one worker: by the time of the second it has seen the first
+                    controller.enqueue(key)
+                eventually(lambda: controller.explain("after").last is not None)
+                assert len(controller.explain("parent").history) == 1
+            eventually(lambda: controller.explain("parent").history[0].result == "success")
+        assert server.count("secrets") == 1
+        for secret in server.list_objects("secrets"):
+            deleted = secret["metadata"]
+            server.delete("secrets", deleted["name"], "default")
+        children.catch_up()

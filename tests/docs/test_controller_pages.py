@@ -85,7 +85,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert f"every {terms.retry_period:g} to {1.25 * terms.retry_period:g} s" in page
     assert f"| **{terms.renew_deadline:g}** |" in page
     assert f"| **{terms.lease_duration - campaign.MARGIN:g}** |" in page
-    assert f"| {terms.lease_duration:g} to 24 |" in page
+    assert f"| {terms.lease_duration:g} to 20 |" in page
     assert signature(ControllerFront).parameters["grace_period"].default == 30
     page = (DOCS / "workqueue.md").read_text()
     assert f"`seconds_per_priority={SECONDS_PER_PRIORITY:g}`" in page

@@ -13,7 +13,7 @@ from kubeinformer.client.config import Config
 from kubeinformer.client.loading import load_config
 from kubeinformer.client.object_answers import read_deleted, read_object, read_page
 from kubeinformer.client.session import Requests, Session
-from kubeinformer.client.writes import written
+from kubeinformer.client.writes import sending, written
 from kubeinformer.errors import Expired
 from kubeinformer.objects import KubernetesObject
 from kubeinformer.resources import Resource, ResourceReference, parse_resource
@@ -120,7 +120,8 @@ class Client:
         found = await self._resolve(resource)
         encoded = encode_object(body, found)
         path = found.path(namespace=self._namespace(found, _first(namespace, encoded.namespace)))
-        answer = await self._session.send("POST", "create", found, path, body=encoded.raw)
+        with sending(found, _first(namespace, encoded.namespace)):
+            answer = await self._session.send("POST", "create", found, path, body=encoded.raw)
         return _noted(found, read_object(answer, found))
 
     async def update(
@@ -135,7 +136,8 @@ class Client:
         found = await self._resolve(resource)
         encoded = encode_object(body, found)
         path = self._object_path(found, encoded.name, _first(namespace, encoded.namespace), subresource)
-        answer = await self._session.send("PUT", "update", found, path, body=encoded.raw)
+        with sending(found, _first(namespace, encoded.namespace)):
+            answer = await self._session.send("PUT", "update", found, path, body=encoded.raw)
         return _noted(found, read_object(answer, found, subresource))
 
     async def patch(
@@ -162,9 +164,10 @@ class Client:
             raise ValueError(f"patch type {type!r} is none of {', '.join(_PATCH_TYPES)}")
         found = await self._resolve(resource)
         path = self._object_path(found, name, namespace, subresource)
-        answer = await self._session.send(
-            "PATCH", "patch", found, path, body=encode(body), content_type=_PATCH_TYPES[type]
-        )
+        with sending(found, namespace):
+            answer = await self._session.send(
+                "PATCH", "patch", found, path, body=encode(body), content_type=_PATCH_TYPES[type]
+            )
         return _noted(found, read_object(answer, found, subresource))
 
     async def apply(
@@ -191,9 +194,10 @@ class Client:
         encoded = encode_object(body, found)
         path = self._object_path(found, encoded.name, _first(namespace, encoded.namespace), subresource)
         query = {"fieldManager": field_manager} | ({"force": "true"} if force else {})
-        answer = await self._session.send(
-            "PATCH", "patch", found, path, query=query, body=encoded.raw, content_type=_APPLY
-        )
+        with sending(found, _first(namespace, encoded.namespace)):
+            answer = await self._session.send(
+                "PATCH", "patch", found, path, query=query, body=encoded.raw, content_type=_APPLY
+            )
         return _noted(found, read_object(answer, found, subresource))
 
     async def delete(
@@ -232,9 +236,10 @@ class Client:
             "gracePeriodSeconds": grace_period_seconds,
             "preconditions": preconditions or None,
         }
-        answer = await self._session.send(
-            "DELETE", "delete", found, path, body=msgspec.json.encode(_given(options))
-        )
+        with sending(found, namespace):
+            answer = await self._session.send(
+                "DELETE", "delete", found, path, body=msgspec.json.encode(_given(options))
+            )
         deleted = read_deleted(answer, found)
         written(found, self._namespace(found, namespace), name, deleted)
         return deleted

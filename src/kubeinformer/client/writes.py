@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from kubeinformer.errors import StatusError
 from kubeinformer.objects import KubernetesObject
 from kubeinformer.resources import Resource
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A write that the server has accepted.
+    """A write that the server has accepted, or may have.
 
     Attributes:
         resource: What was written.
         namespace: The object's namespace, "" where it has none.
-        name: The object's name.
+        name: The object's name, "" where that is not known.
         result: What the server answered; None for a deletion that left nothing.
+        is_certain: False where no answer, or an odd one, came: it may have been done or not.
     """
 
     resource: Resource
     namespace: str
     name: str
     result: KubernetesObject | None
+    is_certain: bool = True
 
     @property
     def key(self) -> str:
@@ -41,3 +45,16 @@ def written(resource: Resource, namespace: str | None, name: str, result: Kubern
     observer = write_observer.get()
     if observer is not None:
         observer(Write(resource, namespace or "", name, result))
+
+
+@contextmanager
+def sending(resource: Resource, namespace: str | None) -> Iterator[None]:
+    """Tell the observer of a write whose request, made in the block, ends so that it may have been done or not."""
+    try:
+        yield
+    except BaseException as error:
+        observer = write_observer.get()
+        refused = isinstance(error, StatusError) and error.code < 500
+        if observer is not None and not refused:
+            observer(Write(resource, namespace or "", "", None, is_certain=False))
+        raise

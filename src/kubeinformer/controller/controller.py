@@ -61,8 +61,9 @@ class ControllerFront:
             reconcile_timeout: Seconds that a run may take: a task is cancelled then, a thread is named in the log.
             debounce: Seconds for which the changes of a key are collected before it is reconciled.
             read_your_writes: Whether a key waits until the caches it watches have seen what its last run wrote by a
-                client of this package: at most a minute, or so many seconds; then it goes on, with a warning. What
-                the runs of other keys, other replicas and lost answers wrote is not waited for.
+                client of this package: at most a minute, or so many seconds; then it goes on, with a warning. After
+                a request without an answer they catch up with the server, by a list of metadata. What the runs of
+                other keys and other replicas wrote is not waited for.
             sync_timeout: Seconds for the caches to fill.
             grace_period: Seconds that runs under way have when it is stopped, before tasks are cancelled.
             metrics: Where its metrics and those of its queue go.

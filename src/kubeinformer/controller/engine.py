@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.clock import Clock, deadline
 from kubeinformer.controller.reconciling import Reconciling
 from kubeinformer.controller.sources import InformerSource, Source
@@ -50,7 +49,7 @@ class ControllerEngine:
         self._sources: list[Source] = []
         self._begun = False
         if read_your_writes:
-            reconciling.wait_for_own_writes(self._caches, read_your_writes)
+            reconciling.wait_for_own_writes(lambda: self._informers, read_your_writes)
 
     @property
     def name(self) -> str:
@@ -116,9 +115,6 @@ class ControllerEngine:
     async def ended(self) -> None:
         """Return when no run is under way any more, however long that takes."""
         await self._workers.ended()
-
-    def _caches(self) -> list[SharedIndexInformer]:
-        return [source.informer for source in self._informers]
 
 
 async def _ends(clock: Clock, seconds: float, wait: Callable[[], Awaitable[None]]) -> bool:

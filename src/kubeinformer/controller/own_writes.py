@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
 
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.client.writes import Write
-from kubeinformer.errors import NotCovered
+from kubeinformer.controller.sources import InformerSource
+from kubeinformer.errors import NotCovered, UsageError
 from kubeinformer.objects import KubernetesObject
 from kubeinformer.selectors import parse_label_selector
 
@@ -43,36 +45,65 @@ class _Expected:
         return f"{self.write.resource.group_resource} {self.write.key}"
 
 
+class _Uncertain:
+    """A write that may have been done or not: the cache is to catch up with the server, whichever it is.
+
+    Args:
+        source: Where the cache is.
+        write: The write.
+        now: Seconds on a monotonic clock.
+    """
+
+    def __init__(self, source: InformerSource, write: Write, now: Callable[[], float]) -> None:
+        self._source = source
+        self._write = write
+        self._now = now
+        self._catching_up: Future[None] | None = None
+        self._began = 0.0
+
+    @property
+    def is_seen(self) -> bool:
+        if self._catching_up is None or (_has_failed(self._catching_up) and self._now() - self._began >= 1.0):
+            self._began = self._now()
+            engine, informer = self._source.engine, self._source.informer
+            try:
+                self._catching_up = engine.portal.submit(engine.core.catch_up, informer, None)
+            except UsageError:  # the factory is stopped, and the controller with it
+                return False
+        return self._catching_up.done() and not _has_failed(self._catching_up)
+
+    def __str__(self) -> str:
+        return (
+            f"{self._write.resource.group_resource} as the server has them, after a request without an answer"
+        )
+
+
 class OwnWrites:
     """What the runs of each key have written and the caches have not shown yet. A key has one run at a time.
 
     Args:
-        informers: Returns the caches that count.
+        sources: Returns the informers whose caches count.
         timeout: Seconds after which a key waits no longer.
         now: Seconds on a monotonic clock.
     """
 
     def __init__(
         self,
-        informers: Callable[[], Iterable[SharedIndexInformer]],
+        sources: Callable[[], Iterable[InformerSource]],
         timeout: float,
         now: Callable[[], float],
     ) -> None:
-        self._informers = informers
+        self._sources = sources
         self._timeout = timeout
         self._now = now
-        self._expected: dict[str, tuple[float, list[_Expected]]] = {}
+        self._expected: dict[str, tuple[float, list[_Expected | _Uncertain]]] = {}
         self._sweep_at = _MANY
 
     def observer(self, key: str) -> Callable[[Write], None]:
         """Return what is to be told of the writes of a key's run."""
 
         def observe(write: Write) -> None:
-            found = [
-                _Expected(write, informer, getattr(_stored(informer, write.key), "uid", None))
-                for informer in self._informers()
-                if _shows(informer, write)
-            ]
+            found = [each for source in self._sources() if (each := self._expect(source, write)) is not None]
             if found:
                 _, known = self._expected.get(key, (0.0, []))
                 self._expected[key] = (self._now(), known + found)
@@ -104,6 +135,15 @@ class OwnWrites:
     def __len__(self) -> int:
         return len(self._expected)
 
+    def _expect(self, source: InformerSource, write: Write) -> _Expected | _Uncertain | None:
+        if not _watches(source.informer, write):
+            return None
+        if not write.is_certain:
+            return _Uncertain(source, write, self._now)
+        if not _shows(source.informer, write):
+            return None
+        return _Expected(write, source.informer, getattr(_stored(source.informer, write.key), "uid", None))
+
     def _sweep(self) -> None:
         """Forget keys that need not wait: some never come again, so nobody asks."""
         for key, (since, expected) in list(self._expected.items()):
@@ -112,19 +152,27 @@ class OwnWrites:
         self._sweep_at = max(_MANY, 2 * len(self._expected))
 
 
-def _shows(informer: SharedIndexInformer, write: Write) -> bool:
-    """Return whether a write will show in a cache: as an object, or as one that leaves what the selector selects."""
+def _watches(informer: SharedIndexInformer, write: Write) -> bool:
+    """Return whether an informer watches the place of a write."""
     if informer.resource is None or informer.resource.group_resource != write.resource.group_resource:
         return False
-    watched, selector = informer.options.namespaces, informer.options.label_selector
-    if watched is not None and write.namespace and write.namespace not in watched:
-        return False
+    watched = informer.options.namespaces
+    return watched is None or not write.namespace or write.namespace in watched
+
+
+def _shows(informer: SharedIndexInformer, write: Write) -> bool:
+    """Return whether a write will show in a cache: as an object, or as one that leaves what the selector selects."""
+    selector = informer.options.label_selector
     return (
         write.result is None
         or not selector
         or parse_label_selector(selector).matches(write.result.labels)
         or _stored(informer, write.key) is not None
     )
+
+
+def _has_failed(future: Future[None]) -> bool:
+    return future.done() and (future.cancelled() or future.exception() is not None)
 
 
 def _stored(informer: SharedIndexInformer, key: str) -> KubernetesObject | None:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.client.writes import Write
 from kubeinformer.clock import Clock
 from kubeinformer.controller.controller_metrics import ControllerMetrics
 from kubeinformer.controller.history import Explanation, History, Reconciliation
 from kubeinformer.controller.own_writes import LOOK_AGAIN, OwnWrites
 from kubeinformer.controller.requests import Request, RequeueAfter
+from kubeinformer.controller.sources import InformerSource
 from kubeinformer.errors import KubeInformerError, TerminalError
 from kubeinformer.forks import renew_in_child
 from kubeinformer.metrics import MetricsProvider
@@ -91,11 +91,9 @@ class Reconciling:
         if metrics is not None:
             metrics.register(self._metrics)
 
-    def wait_for_own_writes(
-        self, informers: Callable[[], Iterable[SharedIndexInformer]], timeout: float
-    ) -> None:
+    def wait_for_own_writes(self, sources: Callable[[], Iterable[InformerSource]], timeout: float) -> None:
         """Let each key wait from now on until these caches have seen what its last run wrote."""
-        self.own_writes = OwnWrites(informers, timeout, self.clock.now)
+        self.own_writes = OwnWrites(sources, timeout, self.clock.now)
 
     # -- what sources call, from any thread ---------------------------------------------------------------------
 
