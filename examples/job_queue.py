@@ -8,7 +8,7 @@ Pod, which it owns, and its status follows the Pod's. Why there are never more t
 
 - The queue is one key, not one for each Task: who gets a free place depends on all of them, and no key is ever
   reconciled twice at a time.
-- `read_your_writes`: the key waits until the caches show the Pods that its last run has made.
+- `read_your_writes`: the key waits until the caches show the Pods that its last run has made, also where it got no answer.
 - What others have written, such as the leader before this one, the caches may not show yet: so it catches up first.
   (A request that a leader sent before it died may still arrive after that. Where a Pod too many would be a disaster, let
   the server count: by a ResourceQuota.)
@@ -57,7 +57,7 @@ class JobQueue:
 
     async def _reconcile(self, request: Request) -> None:
         namespace = request.key
-        if request.attempt > 1 or not self._caught_up:
+        if not self._caught_up:
             await self._catch_up()
         tasks = self._tasks.lister.list(namespace)
         pods = {owner.uid: pod for pod in self._pods.lister.list(namespace) for owner in pod.owner_references}
@@ -70,7 +70,7 @@ class JobQueue:
             await self._admit(task)
 
     async def _catch_up(self) -> None:
-        """Wait until the caches show what the server has: at first, and where a request may have failed or not."""
+        """Wait until the caches show what the server has: what the leader before this one wrote, too."""
         for informer in (self._tasks, self._pods):
             await informer.catch_up()
         self._caught_up = True
