@@ -25,7 +25,7 @@ control-plane: $(INSTALLED)  ## Build etcd and kube-apiserver once (4 to 9 minut
 	$(BIN)/python -m kubeinformer.testing.control_plane.build
 
 test: control-plane  ## Everything: unit, HTTP, real control plane; some of it: make test ARGS="-k selectors"
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-versions: $(INSTALLED)  ## The comparison of the two test servers, on an older Kubernetes (its own build: 4 to 9 minutes)
 	$(BIN)/python -m kubeinformer.testing.control_plane.build 1.34
