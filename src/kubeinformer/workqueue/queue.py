@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Hashable
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
 from kubeinformer.clock import Clock, SystemClock
@@ -57,10 +58,12 @@ class WorkQueue(Generic[K]):
         if limiter is None:
             limiter = default_item_based_rate_limiter(random=self._clock.random)
         self._limiter: RateLimiter[K] = limiter
-        self._core: QueueCore[K] = QueueCore(seconds_per_priority)
+        core: QueueCore[K] = QueueCore(seconds_per_priority)
+        self._core = core
+        line = partial(Line, lambda: core.next_due)
+        self._line = line()
         self._lock = threading.RLock()  # a signal handler may add something in the middle of a call
-        renew_in_child(self, _lock=threading.RLock)
-        self._line = Line(lambda: self._core.next_due)
+        renew_in_child(self, _lock=threading.RLock, _line=line)  # whoever slept in the line is not there
         self._drainers: list[Sleeper] = []
         self._shut_down = False
         self._retries = 0
