@@ -28,12 +28,12 @@ with queue._lock:
     child = os.fork()
 if child == 0:
     got = []
-    worker = threading.Thread(target=lambda: got.append(queue.get(timeout=20)))
+    worker = threading.Thread(target=lambda: got.append(queue.get()), daemon=True)
     worker.start()
     while not len(queue._line):
         pass
     queue.add("a")
-    worker.join()
+    worker.join(10)
     os._exit(0 if got == ["a"] else 1)
 _, status = os.waitpid(child, 0)
 raise SystemExit(os.waitstatus_to_exitcode(status))
