@@ -13,7 +13,7 @@ import pytest
 from tests.controller.conftest import Noting, config_map
 from tests.programs import running
 
-from kubeinformer import Controller, Request, SharedInformerFactory, aio
+from kubeinformer import Controller, RateLimiter, Request, SharedInformerFactory, aio
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.fake_clock import FakeClock
 from kubeinformer.testing.waiting import eventually, eventually_async, eventually_equal
@@ -307,3 +307,33 @@ def test_ten_thousand_keys_with_failures_end_well(
         assert not controller._reconciling._reasons
         assert not controller._reconciling.queue._limiter._failures  # type: ignore[attr-defined]  # the default's
     gc.collect()
+
+
+class Careless(RateLimiter[str]):
+    """A limiter that raises whatever it is asked."""
+
+    def when(self, _key: str, /) -> float:
+        raise KeyError("when")
+
+    def forget(self, _key: str, /) -> None:
+        raise KeyError("forget")
+
+    def num_requeues(self, _key: str, /) -> int:
+        raise KeyError("num_requeues")
+
+
+def test_a_limiter_that_raises_costs_no_worker_and_no_key(caplog: pytest.LogCaptureFixture) -> None:
+    """The key comes again after a second, others go on, and the log says it."""
+    fails = ["once"]
+
+    def fail(request: Request) -> None:
+        if request.key == "failing" and fails:
+            raise RuntimeError(fails.pop())
+
+    reconcile = Noting(fail)
+    controller = Controller("limited", reconcile, limiter=Careless())
+    for key in ("failing", "fine"):
+        controller.enqueue(key)
+    with controller:
+        eventually(lambda: reconcile.counts == {"failing": 2, "fine": 1})
+    assert "limited: the limiter raised KeyError('when')" in caplog.text

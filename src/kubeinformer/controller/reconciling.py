@@ -27,6 +27,7 @@ from kubeinformer.workqueue.queue_core import Entry
 
 _log = logging.getLogger("kubeinformer.controller")
 STARTUP_REASON: Final = "asked for"
+LIMITER_FAILED: Final = 1.0  # seconds that a failed key waits where its limiter raises
 
 
 @dataclass(slots=True)
@@ -124,7 +125,7 @@ class Reconciling:
                 self.queue.done(key)
                 return None
             _log.warning("%s: %s goes on though the caches have not shown %s", self.name, key, missing)
-        request = Request.of(key, reason, self.queue.num_requeues(key) + 1, entry.priority)
+        request = Request.of(key, reason, self._failures(key) + 1, entry.priority)
         run = self.runs[key] = Run(request, self.clock.now())
         return run
 
@@ -139,7 +140,7 @@ class Reconciling:
             kind = type(result).__name__
             self.failed(run, TerminalError(f"a reconcile returns requeue_after(...) or None, not {kind}"))
             return
-        self.queue.forget(key)
+        self._forget(key)
         if result is None:
             self._end(run, "success")
             return
@@ -154,7 +155,7 @@ class Reconciling:
         words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         panic = not isinstance(error, Exception)
         if isinstance(error, TerminalError):
-            self.queue.forget(request.key)
+            self._forget(request.key)
             _log.error(
                 "%s: %s failed for good (attempt %d, %s): %s",
                 *(self.name, request.key, request.attempt, request.reason, words),
@@ -163,7 +164,7 @@ class Reconciling:
             self._end(run, "terminal_error", words)
             return
         self._reasons.setdefault(request.key, f"attempt {request.attempt} failed")
-        self.queue.add_rate_limited(request.key, request.priority)
+        self._try_again(request)
         _log.error(
             "%s: %s failed (attempt %d, %s), next in %.3f s: %s",
             *(self.name, request.key, request.attempt, request.reason),
@@ -199,6 +200,28 @@ class Reconciling:
         )
         del self.runs[request.key]
         self.queue.done(request.key)
+
+    # -- the limiter, which may be the user's: what it raises costs no worker and no key ----------------------------
+
+    def _try_again(self, request: Request) -> None:
+        try:
+            self.queue.add_rate_limited(request.key, request.priority)
+        except Exception as error:  # noqa: BLE001  # user code: the key comes again all the same
+            self.fault("the limiter", error)
+            self.queue.add_after(request.key, LIMITER_FAILED, request.priority)
+
+    def _forget(self, key: str) -> None:
+        try:
+            self.queue.forget(key)
+        except Exception as error:  # noqa: BLE001  # user code
+            self.fault("the limiter", error)
+
+    def _failures(self, key: str) -> int:
+        try:
+            return self.queue.num_requeues(key)
+        except Exception as error:  # noqa: BLE001  # user code
+            self.fault("the limiter", error)
+            return 0
 
     # -- what people ask ------------------------------------------------------------------------------------------
 

@@ -156,7 +156,10 @@ class Campaign:
         _log.info("%s leads", leadership.identity)
         self._record("became leader")
         self.acquired.set_result(leadership)
-        reason = await self._election.lead()
+        try:
+            reason = await self._election.lead()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the work must hear that nobody renews any more
+            reason = f"renewal has failed: {error!r}"
         self.candidate.resigned()
         _log.error("%s does not lead any more: %s", leadership.identity, reason)
         leadership.lost.set_result(reason)
