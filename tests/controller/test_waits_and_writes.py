@@ -99,6 +99,18 @@ def test_a_resource_is_enough(server: APIServer) -> None:
     assert [request.query["fieldSelector"] for request in lists] == ["metadata.name=web"]
 
 
+def test_the_namespace_may_be_left_out(server: APIServer, factory: SharedInformerFactory) -> None:
+    """It is in the name, the only one that is watched, or the default; a resource without namespaces needs none."""
+    server.create("pods", pod())
+    server.create("configmaps", config_map("settings", "kube-system"))
+    assert wait_until(factory.informer("pods"), "web", exists, 20) is not None
+    assert wait_until(factory.informer("configmaps"), "kube-system/settings", exists, 20) is not None
+    only = factory.informer("configmaps", namespaces=["kube-system"])
+    assert wait_until(only, "settings", exists, 20) is not None
+    assert wait_until(factory.informer("namespaces"), "kube-system", exists, 20) is not None
+    assert wait_until("configmaps", "kube-system/settings", exists, 20, config=server.config) is not None
+
+
 def test_a_broken_watch_does_not_end_a_wait(server: APIServer, factory: SharedInformerFactory) -> None:
     """It goes on when the server does, also where the history is gone."""
     server.create("pods", pod())

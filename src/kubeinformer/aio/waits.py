@@ -32,7 +32,8 @@ async def wait_until(
             there is none. Ready ones are `exists`, `deleted(uid)` and `condition("Ready")`; `all_of`, `any_of` and
             `not_` combine them. Fields that are not there yet may raise LookupError, TypeError or AttributeError.
         timeout: Seconds.
-        namespace: The object's namespace; None for none, or (of a resource) the configuration's, else `default`.
+        namespace: The object's namespace, where it has one; None for the one in the name (`namespace/name`), for the
+            only one that the informer watches, or for the configuration's, else `default`.
         config: Where the resource is; None for what :func:`~kubeinformer.load_config` finds.
 
     Returns:
@@ -44,13 +45,15 @@ async def wait_until(
     """
     if isinstance(source, str):
         settings = config or load_config()
+        if namespace is None and "/" in name:
+            namespace, _, name = name.partition("/")
         namespace = namespace or settings.namespace or "default"
         async with SharedInformerFactory(settings) as factory:
             informer = factory.informer(
                 source, namespaces=[namespace], field_selector=f"metadata.name={name}"
             )
             return await wait_until(informer, name, condition, timeout, namespace=namespace)
-    waiting = ObjectWait(source, name, namespace or "", condition)
+    waiting = ObjectWait(source, name, namespace, condition)
     beginning = asyncio.create_task(source.engine.portal.call_async(waiting.begin))
     met: asyncio.Future[KubernetesObject | None] = asyncio.wrap_future(waiting.met)
     try:

@@ -23,7 +23,8 @@ class ObjectWait:
     Args:
         informer: The informer of either face.
         name: The object's name.
-        namespace: Its namespace, which counts where the resource has namespaces.
+        namespace: Its namespace, which counts where the resource has namespaces; None for the one in the name
+            (`namespace/name`), for the only one that is watched, or for the configuration's, else `default`.
         condition: `condition(obj)`; `obj` is None where there is none. LookupError, TypeError and AttributeError mean
             that it is not met: a field is not there yet.
 
@@ -32,12 +33,17 @@ class ObjectWait:
             UsageError where the informer is stopped.
     """
 
-    def __init__(self, informer: InformerFront, name: str, namespace: str, condition: Condition) -> None:
+    def __init__(
+        self, informer: InformerFront, name: str, namespace: str | None, condition: Condition
+    ) -> None:
         self.met: Future[KubernetesObject | None] = Future()
+        if namespace is None and "/" in name:
+            namespace, _, name = name.partition("/")
         self._name = name
         self._namespace = namespace
         self._informer: SharedIndexInformer = informer.shared
         self._engine: Engine = informer.engine
+        self._default = self._engine.core.session.config.namespace or "default"
         self._condition = condition
         self._last: KubernetesObject | None = None
         self._lock = threading.RLock()
@@ -77,8 +83,11 @@ class ObjectWait:
     @property
     def _key(self) -> str:
         resource = self._informer.resource
-        namespaced = self._namespace and (resource is None or resource.namespaced)
-        return f"{self._namespace}/{self._name}" if namespaced else self._name
+        if resource is not None and not resource.namespaced:
+            return self._name
+        watched = self._informer.options.namespaces or ()
+        only = watched[0] if len(watched) == 1 else None
+        return f"{self._namespace or only or self._default}/{self._name}"
 
     def _unsynced(self) -> dict[str, str]:
         if self._informer.has_synced or self.met.done():
