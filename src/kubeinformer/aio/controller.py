@@ -10,7 +10,7 @@ from kubeinformer.aio.factory import SharedInformerFactory
 from kubeinformer.aio.leader_election import LeaderElector
 from kubeinformer.cache.delivery import waits_for_itself
 from kubeinformer.controller.controller import ControllerFront, prepare
-from kubeinformer.fronts.signals import ended_by_signals
+from kubeinformer.fronts.signals import ended_by_signals_on_loop
 
 _log = logging.getLogger("kubeinformer.controller")
 
@@ -95,7 +95,7 @@ async def run_all(
         UsageError: There is nothing to run, or a controller has run already.
     """
     running = prepare(parts, leader_election)
-    with ended_by_signals(running.stop):
+    async with ended_by_signals_on_loop(running.stop):
         await running.run()
 
 

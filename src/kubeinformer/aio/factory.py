@@ -11,7 +11,7 @@ from kubeinformer.aio.client import Client
 from kubeinformer.aio.informer import Informer
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.fronts.factory import FactoryFront
-from kubeinformer.fronts.signals import ended_by_signals
+from kubeinformer.fronts.signals import ended_by_signals_on_loop
 from kubeinformer.fronts.user_code import wait_for_user_code
 
 
@@ -58,11 +58,10 @@ class SharedInformerFactory(FactoryFront[Informer]):
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(ended.set)
 
-        async with self:
-            with ended_by_signals(end):
-                await self.start()
-                self._portal.ended.add_done_callback(end)
-                await self._sync_then(ended)
+        async with self, ended_by_signals_on_loop(end):
+            await self.start()
+            self._portal.ended.add_done_callback(end)
+            await self._sync_then(ended)
 
     async def _sync_then(self, ended: asyncio.Event) -> None:
         syncing = asyncio.create_task(self.wait_for_cache_sync())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 from typing import Any
+
+from kubeinformer.fronts.portal import SLICE
 
 
 @contextmanager
@@ -32,3 +35,23 @@ def ended_by_signals(end: Callable[[], object]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@asynccontextmanager
+async def ended_by_signals_on_loop(end: Callable[[], object]) -> AsyncIterator[None]:
+    """Do as `ended_by_signals`, on an event loop, which looks up every half second.
+
+    A signal that comes at the very moment at which a loop begins to wait is noticed only when it wakes.
+    """
+    with ended_by_signals(end):
+        looking_up = asyncio.create_task(_look_up())
+        try:
+            yield
+        finally:
+            looking_up.cancel()
+            await asyncio.wait([looking_up])
+
+
+async def _look_up() -> None:
+    while True:  # noqa: ASYNC110  # it waits for nothing: the loop is to wake
+        await asyncio.sleep(SLICE)
