@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -255,25 +256,42 @@ def test_many_keys_at_the_start_and_one_worker(server: APIServer, factory: Share
     assert set(reconcile.counts.values()) == {1}
 
 
-def test_ctrl_c_ends_a_run(server: APIServer) -> None:
-    """`run` as the main job of a program: SIGINT and SIGTERM end it in good order, with exit code 0."""
-    program = f"""
-import sys
-from kubeinformer import Config, Controller, SharedInformerFactory
-with SharedInformerFactory(Config(server={server.url!r}, token={server.admin_token!r})) as factory:
+BLOCKING = """
+from kubeinformer import Controller, SharedInformerFactory
+with SharedInformerFactory(config) as factory:
     controller = Controller("main", lambda request: print(request.key, flush=True))
     controller.watch(factory.informer("configmaps"))
     controller.run()
-print("ended", flush=True)
 """
+ASYNCIO = """
+import asyncio
+from kubeinformer.aio import Controller, SharedInformerFactory, run_all
+
+async def reconcile(request):
+    print(request.key, flush=True)
+
+async def main():
+    async with SharedInformerFactory(config) as factory:
+        controller = Controller("main", reconcile)
+        controller.watch(factory.informer("configmaps"))
+        await run_all(controller, factory)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("face", [BLOCKING, ASYNCIO], ids=["blocking", "asyncio"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_run(server: APIServer, face: str, number: int) -> None:
+    """`run` as the main job of a program: SIGINT and SIGTERM end it in good order, with exit code 0."""
+    head = f"from kubeinformer import Config; config = Config(server={server.url!r}, token={server.admin_token!r})"
     server.create("configmaps", config_map("a"))
-    for signal in (2, 15):
-        with running([sys.executable, "-c", program]) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "default/a\n"
-            process.send_signal(signal)
-            assert process.communicate(timeout=30) == ("ended\n", "")
-            assert process.returncode == 0
+    with running([sys.executable, "-c", f'{head}{face}print("ended", flush=True)']) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "default/a\n"
+        process.send_signal(number)
+        assert process.communicate(timeout=30) == ("ended\n", "")
+        assert process.returncode == 0
 
 
 def test_ten_thousand_keys_with_failures_end_well(

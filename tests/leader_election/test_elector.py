@@ -17,6 +17,7 @@ from tests.leader_election.conftest import HASTE
 from tests.programs import running
 
 from kubeinformer import Config, LeaderElector, LeadershipLost, UsageError, aio
+from kubeinformer.leader_election.election import Election
 from kubeinformer.prometheus import PrometheusMetrics
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.waiting import eventually, eventually_async
@@ -314,3 +315,21 @@ def test_misuse_is_told(server: APIServer, clock: HastyClock) -> None:
         LeaderElector(Config(server=server.url), "lock").identity
         != LeaderElector(Config(server=server.url), "lock").identity
     )
+
+
+def test_an_election_that_fails_is_a_loss(
+    server: APIServer, clock: HastyClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case C47: whatever ends the renewal, the work hears of it."""
+
+    async def broken(_: Election) -> str:
+        raise ZeroDivisionError("unforeseen")
+
+    monkeypatch.setattr(Election, "lead", broken)
+
+    def lead() -> None:
+        with elector(server, clock, on_overrun=print) as leadership:
+            leadership.lost.result(30)
+
+    with told_by_sigterm(), pytest.raises(LeadershipLost, match="renewal has failed: ZeroDivisionError"):
+        lead()
