@@ -9,7 +9,7 @@ import msgspec
 from kubeinformer.cache.list_watch import ListWatch
 from kubeinformer.errors import InvalidResponse
 from kubeinformer.objects import KubernetesObject
-from kubeinformer.resource_versions import is_comparable, is_older
+from kubeinformer.resource_versions import is_older
 
 _PAGE = {"limit": "500"}
 
@@ -60,7 +60,7 @@ class ListedState:
         self._unwanted = {
             key: before
             for key, before in self._unwanted.items()
-            if cached(key) is before and not _is_newer(before.resource_version, self.version)
+            if cached(key) is before and not is_older(self.version, before.resource_version)
         }
         self._missing = {key: each for key, each in self._missing.items() if not _shows(cached(key), each)}
         return not self._unwanted and not self._missing
@@ -97,10 +97,6 @@ async def listed_state(
 def _shows(cached: KubernetesObject | None, listed: _Metadata) -> bool:
     if cached is None:
         return False
-    if cached.resource_version == listed.resource_version:
-        return True
-    return _is_newer(cached.resource_version, listed.resource_version)
-
-
-def _is_newer(version: str, than: str) -> bool:
-    return is_comparable(version) and is_comparable(than) and is_older(than, version)
+    return cached.resource_version == listed.resource_version or is_older(
+        listed.resource_version, cached.resource_version
+    )

@@ -52,10 +52,14 @@ class _Uncertain:
         source: Where the cache is.
         write: The write.
         now: Seconds on a monotonic clock.
+        timeout: Seconds for which the cache may take to catch up: nobody waits for it longer.
     """
 
-    def __init__(self, source: InformerSource, write: Write, now: Callable[[], float]) -> None:
+    def __init__(
+        self, source: InformerSource, write: Write, now: Callable[[], float], timeout: float
+    ) -> None:
         self._source = source
+        self._timeout = timeout
         self._write = write
         self._now = now
         self._catching_up: Future[None] | None = None
@@ -67,7 +71,7 @@ class _Uncertain:
             self._began = self._now()
             engine, informer = self._source.engine, self._source.informer
             try:
-                self._catching_up = engine.portal.submit(engine.core.catch_up, informer, None)
+                self._catching_up = engine.portal.submit(engine.core.catch_up, informer, self._timeout)
             except UsageError:  # the factory is stopped, and the controller with it
                 return False
         return self._catching_up.done() and not _has_failed(self._catching_up)
@@ -139,7 +143,7 @@ class OwnWrites:
         if not _watches(source.informer, write):
             return None
         if not write.is_certain:
-            return _Uncertain(source, write, self._now)
+            return _Uncertain(source, write, self._now, self._timeout)
         if not _shows(source.informer, write):
             return None
         return _Expected(write, source.informer, getattr(_stored(source.informer, write.key), "uid", None))

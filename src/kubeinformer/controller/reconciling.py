@@ -26,7 +26,7 @@ from kubeinformer.workqueue.queue import WorkQueue
 from kubeinformer.workqueue.queue_core import Entry
 
 _log = logging.getLogger("kubeinformer.controller")
-STARTUP_REASON: Final = "asked for"
+DEFAULT_REASON: Final = "asked for"
 LIMITER_FAILED: Final = 1.0  # seconds that a failed key waits where its limiter raises
 
 
@@ -98,7 +98,7 @@ class Reconciling:
 
     # -- what sources call, from any thread ---------------------------------------------------------------------
 
-    def ask(self, key: str, reason: str = STARTUP_REASON, priority: int = 0) -> None:
+    def ask(self, key: str, reason: str = DEFAULT_REASON, priority: int = 0) -> None:
         """Ask for a run of a key."""
         self._reasons[key] = reason
         if self._debounce:
@@ -117,7 +117,7 @@ class Reconciling:
     def begin(self, entry: Entry[str]) -> Run | None:
         """Return the run for a key that was taken from the queue; None where it has to wait, and was given back."""
         key = entry.key
-        reason = self._reasons.pop(key, STARTUP_REASON)
+        reason = self._reasons.pop(key, DEFAULT_REASON)
         if self.own_writes is not None and (missing := self.own_writes.missing(key)):
             if not self.own_writes.is_overdue(key):
                 self._reasons.setdefault(key, reason)
@@ -232,7 +232,7 @@ class Reconciling:
             key,
             None if run is None else self.clock.now() - run.began,
             due_in,
-            "" if due_in is None else self._reasons.get(key, STARTUP_REASON),
+            "" if due_in is None else self._reasons.get(key, DEFAULT_REASON),
             self._history.of(key),
         )
 
