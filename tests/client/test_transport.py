@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import ipaddress
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -191,3 +194,27 @@ def test_a_renewed_token_file_is_read_on_401(
 
     asyncio.run(run())
     assert Handler.seen[:4] == ["Bearer T1", "Bearer T1", "Bearer T2", "Bearer T2"]
+
+
+def test_no_farewell_is_waited_for(tls_server: tuple[str, ssl.SSLContext], authority: Authority) -> None:
+    """Nothing is left open behind a closed connection, though the server does not end its side of the TLS."""
+    _, context = tls_server
+    listening = socket.create_server(("127.0.0.1", 0))
+    answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    checked = threading.Event()
+
+    def serve() -> None:
+        with context.wrap_socket(listening.accept()[0], server_side=True) as accepted:
+            accepted.recv(2**16)
+            accepted.sendall(answer)
+            checked.wait(10)
+
+    with listening, ThreadPoolExecutor(1) as pool:
+        served = pool.submit(serve)
+        port = listening.getsockname()[1]
+        try:
+            assert get(server=f"https://127.0.0.1:{port}", ca_file=authority.file).status == 200
+            gc.collect()  # a transport that is still open warns when it goes
+        finally:
+            checked.set()
+        served.result(10)

@@ -28,7 +28,7 @@ from kubeinformer.client.config import Config
 from kubeinformer.client.credentials.selection import credentials_for
 from kubeinformer.client.impersonation import impersonation_headers
 from kubeinformer.client.resolver import look_up
-from kubeinformer.client.sockets import make_socket
+from kubeinformer.client.sockets import Sockets
 from kubeinformer.client.tls import tls_context
 from kubeinformer.clock import Clock, deadline
 from kubeinformer.errors import InvalidResponse, KubeInformerError, NetworkError, UsageError
@@ -116,9 +116,11 @@ class Connection:
             }
         )
         self._headers.extend(impersonation_headers(config))
+        self._sockets = Sockets()
         tls = tls_context(config)
-        self._requests = _session(tls, aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT, sock_read=IDLE_TIMEOUT))
-        self._watches = _session(tls, aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT))
+        patience = aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT, sock_read=IDLE_TIMEOUT)
+        self._requests = _session(tls, self._sockets, patience)
+        self._watches = _session(tls, self._sockets, aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT))
         self._streams: weakref.WeakSet[ByteStream] = weakref.WeakSet()
         self._closed = False
 
@@ -208,6 +210,7 @@ class Connection:
             stream.close()
         await self._watches.close()
         await self._requests.close()
+        await self._sockets.close()
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
         if self._closed:
@@ -284,9 +287,11 @@ class _Resolver(AbstractResolver):
         """Nothing is held."""
 
 
-def _session(tls: ssl.SSLContext | None, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientSession:
+def _session(
+    tls: ssl.SSLContext | None, sockets: Sockets, timeout: aiohttp.ClientTimeout
+) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
-        limit=0, ssl=tls or True, resolver=_Resolver(), socket_factory=make_socket
+        limit=0, ssl=tls or True, resolver=_Resolver(), socket_factory=sockets.make
     )
     return aiohttp.ClientSession(
         connector=connector,
