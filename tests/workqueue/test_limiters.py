@@ -37,6 +37,16 @@ def test_no_number_of_failures_goes_beyond_the_longest_delay() -> None:
     assert delays == sorted(delays)
 
 
+def test_no_range_of_delays_leaves_the_numbers() -> None:
+    """From the smallest to the largest there are: no overflow, at no failure."""
+    limiter: ItemExponentialFailureRateLimiter[str] = ItemExponentialFailureRateLimiter(
+        1e-300, 1e300, jitter=0
+    )
+    delays = [limiter.when("one") for _ in range(3000)]
+    assert (delays[0], delays[1], delays[-1]) == (1e-300, 2e-300, 1e300)
+    assert delays == sorted(delays)
+
+
 def test_jitter_takes_off_a_share_of_a_delay() -> None:
     """What failed together does not come back together, and no delay is longer than it says."""
     clock = FakeClock(seed=3)
@@ -121,12 +131,13 @@ def test_presets_say_what_they_are() -> None:
         lambda: ItemExponentialFailureRateLimiter(0.0),
         lambda: ItemExponentialFailureRateLimiter(2.0, 1.0),
         lambda: ItemExponentialFailureRateLimiter(jitter=2.0),
+        lambda: ItemExponentialFailureRateLimiter(1.0, float("inf")),
         lambda: BucketRateLimiter(0, 1),
         lambda: BucketRateLimiter(1, 0),
         MaxOfRateLimiter,
     ],
 )
-def test_senseless_limits_are_refused(make) -> None:  # type: ignore[no-untyped-def]  # six constructors
+def test_senseless_limits_are_refused(make) -> None:  # type: ignore[no-untyped-def]  # constructors
     """A limiter that could never give a delay is a ValueError where it is made."""
     with pytest.raises(ValueError, match="no "):
         make()

@@ -178,6 +178,16 @@ def test_ten_thousand_delays_need_one_timer() -> None:
     asyncio.run(main())
 
 
+def test_what_has_fallen_due_is_ready_though_nobody_asked() -> None:
+    """`len` and `delayed` tell what is, not what was when a worker last came."""
+    clock = FakeClock()
+    queue: WorkQueue[int] = WorkQueue(clock=clock)
+    for number in range(1000):
+        queue.add_after(number, 10)
+    clock.advance(10)
+    assert (len(queue), queue.delayed, queue.due_in(0)) == (1000, 0, 0)
+
+
 def test_a_wall_clock_that_jumps_changes_nothing() -> None:
     """Case C46: delays are measured on the monotonic clock."""
     clock = FakeClock()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kubeinformer.workqueue.queue_core import LOW_PRIORITY, QueueCore
 
 
@@ -138,6 +140,29 @@ def test_delays_that_are_overtaken_leave_nothing_behind() -> None:
         assert taken(core, second) == ["a"]
     assert len(core._delayed) < 200
     assert core.waiting == 0
+
+
+def test_moments_that_were_brought_forward_are_not_kept_until_they_come() -> None:
+    """Regression 29: a thousand keys that were due in an hour, then at once, are forgotten when they are done."""
+    core: QueueCore[str] = QueueCore()
+    core.add("stays", 0.0, due=9999.0)
+    for due in (3600.0, 1.0):
+        for number in range(1000):
+            core.add(f"key-{number}", 0.0, due=due)
+    assert len(taken(core, 1.0)) == 1000
+    assert core.waiting == 1
+    assert len(core._delayed) < 100
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("inf"), float("nan")])
+def test_a_weight_of_priorities_that_gives_no_order_is_refused(seconds: float) -> None:
+    """`seconds_per_priority` is a finite number of seconds; 0 is none, and then only age counts."""
+    with pytest.raises(ValueError, match="no weight"):
+        QueueCore(seconds)
+    core: QueueCore[int] = QueueCore(0.0)
+    for number in range(5):
+        core.add(number, float(number), number)
+    assert [entry.key for _ in range(5) if (entry := core.get(9.0))] == [0, 1, 2, 3, 4]
 
 
 def test_what_is_done_leaves_nothing_behind() -> None:

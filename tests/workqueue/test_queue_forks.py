@@ -23,7 +23,7 @@ for _ in range(2):
     threading.Thread(target=sleep, daemon=True).start()
 while len(queue._line) < 2:
     pass
-with queue._lock:
+with queue._turns.lock:
     queue._line.wake_one()  # one is on its way as the process forks
     child = os.fork()
 if child == 0:
@@ -40,9 +40,45 @@ raise SystemExit(os.waitstatus_to_exitcode(status))
 """
 
 
+IN_THE_MIDDLE = """
+import os, threading
+from kubeinformer import WorkQueue
+
+inside, forked, blocks = threading.Event(), threading.Event(), False
+
+
+class Key:
+    def __hash__(self):
+        if blocks and threading.current_thread() is not threading.main_thread():
+            inside.set()
+            forked.wait(0.5)  # in the middle of `get`
+        return 1
+
+
+key, queue = Key(), WorkQueue()
+queue.add(key)
+blocks = True
+threading.Thread(target=queue.get, daemon=True).start()
+inside.wait()
+child = os.fork()
+forked.set()
+if child == 0:
+    queue.add(key)
+    queue.done(key)
+    try:
+        taken = queue.get(timeout=0)
+    except TimeoutError:
+        taken = None
+    os._exit(0 if taken is key else 1)
+_, status = os.waitpid(child, 0)
+raise SystemExit(os.waitstatus_to_exitcode(status))
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_child_wakes_its_own_workers() -> None:
-    """Threads that slept, or were on their way, in the parent are not waited for in the child."""
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM]
+@pytest.mark.parametrize("program", [PROGRAM, IN_THE_MIDDLE], ids=["asleep", "in-the-middle"])
+def test_a_child_has_a_queue_that_works(program: str) -> None:
+    """Threads that slept in the parent are not waited for in the child, and what one was changing is whole."""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

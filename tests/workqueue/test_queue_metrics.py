@@ -77,6 +77,27 @@ def test_delayed_keys_count_as_retries_at_once_and_as_adds_when_due() -> None:
     assert sources.values()["adds"] == 3
 
 
+def test_keys_that_fall_due_while_all_workers_hang_show() -> None:
+    """Invariant 252: `depth` and `adds` grow with what is due, also where nobody adds or takes anything for long."""
+    clock, sources = FakeClock(), Sources()
+    queue: WorkQueue[str] = WorkQueue("things", metrics=sources, clock=clock)
+    queue.add("hangs")
+    queue.get(timeout=0)
+    queue.add_after("hangs", 10)
+    for number in range(1000):
+        queue.add_after(f"key-{number}", 10)
+    assert (sources.values()["depth"], sources.values()["adds"]) == (0, 1)
+    clock.advance(30)
+    values = sources.values()
+    assert (values["depth"], values["adds"], values["unfinished_work_seconds"]) == (1001, 1002, 30)
+    queue.done("hangs")
+    values = sources.values()
+    assert (values["depth"], values["adds"]) == (1001, 1002)
+    while len(queue):
+        queue.done(queue.get(timeout=0))
+    assert observed(sources.values()["queue_duration_seconds"]) == (1002, 1001 * 20.0)
+
+
 def test_metrics_end_with_the_queue() -> None:
     """Invariant 253: once it is shut down and idle its series are gone; after a shut-down nothing is counted."""
     sources = Sources()

@@ -75,19 +75,20 @@ class ItemExponentialFailureRateLimiter(_Failures[K]):
         jitter: float = 0.1,
         random: Callable[[], float] = _random.random,
     ) -> None:
-        if not (0 < base_delay <= max_delay and 0 <= jitter <= 1):
+        if not (0 < base_delay <= max_delay < math.inf and 0 <= jitter <= 1):
             raise ValueError(f"no delays: base {base_delay}, max {max_delay}, jitter {jitter}")
         super().__init__()
         self._base_delay = base_delay
         self._max_delay = max_delay
         self._jitter = jitter
         self._random = random
-        self._steps = math.ceil(math.log2(max_delay / base_delay))  # from here on it is the longest delay
+        # From so many failures on it is the longest delay.
+        self._steps = math.ceil(math.log2(max_delay) - math.log2(base_delay))
 
     def when(self, key: K) -> float:
         """Return the seconds that a key waits now."""
         failures = self._count(key)
-        delay = self._max_delay if failures >= self._steps else self._base_delay * (1 << failures)
+        delay = self._max_delay if failures >= self._steps else math.ldexp(self._base_delay, failures)
         return delay * (1 - self._jitter * self._random()) if self._jitter else delay
 
 

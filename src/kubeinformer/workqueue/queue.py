@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Hashable
 from functools import partial
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from kubeinformer.clock import Clock, SystemClock
 from kubeinformer.errors import ShutDown
 from kubeinformer.forks import renew_in_child
 from kubeinformer.metrics import MetricsProvider
 from kubeinformer.workqueue.limiters import RateLimiter, default_item_based_rate_limiter
+from kubeinformer.workqueue.processing import Processing
 from kubeinformer.workqueue.queue_core import SECONDS_PER_PRIORITY, Entry, QueueCore
 from kubeinformer.workqueue.queue_metrics import QueueFigures, QueueMetrics
 from kubeinformer.workqueue.sleepers import FOREVER, Line, Sleeper, TaskSleeper, ThreadSleeper
+from kubeinformer.workqueue.turns import Turns
 
 _log = logging.getLogger("kubeinformer.workqueue")
 K = TypeVar("K", bound=Hashable)
-_TURNS = 8  # keys that tasks take before others have a turn on their loop
+_IN_A_ROW = 8  # keys that tasks take before others have a turn on their loop
 
 
 class WorkQueue(Generic[K]):
@@ -62,12 +63,12 @@ class WorkQueue(Generic[K]):
         self._core = core
         line = partial(Line, lambda: core.next_due)
         self._line = line()
-        self._lock = threading.RLock()  # a signal handler may add something in the middle of a call
-        renew_in_child(self, _lock=threading.RLock, _line=line)  # whoever slept in the line is not there
+        self._turns = Turns()
+        renew_in_child(self, _line=line)  # whoever slept in the line is not there
         self._drainers: list[Sleeper] = []
         self._shut_down = False
         self._retries = 0
-        self._turns = 0
+        self._to_tasks = 0
         self._provider = metrics if name else None
         self._metrics: QueueMetrics | None = None
         if self._provider is not None:
@@ -83,9 +84,15 @@ class WorkQueue(Generic[K]):
             key: The key.
             priority: Higher ones come first; of two for one key the higher one counts.
         """
-        with self._lock:
+        turns = self._turns
+        if turns.lock._is_owned():
+            turns.postpone(partial(self.add, key, priority))
+            return
+        with turns.lock:
             if not self._shut_down and self._core.add(key, self._now(), priority) and self._line:
                 self._line.wake_one()
+        if turns.postponed:
+            turns.catch_up()
 
     def add_after(self, key: K, seconds: float, priority: int = 0, *, retry: bool = True) -> None:
         """Add a key that is due in `seconds`; it does not put off what is due earlier.
@@ -96,29 +103,31 @@ class WorkQueue(Generic[K]):
             priority: Its priority from then on.
             retry: Whether it counts in `workqueue_retries_total`.
         """
-        with self._lock:
-            if self._shut_down:
-                return
-            self._retries += retry
-            now = self._now()
-            if self._core.add(key, now, priority, now + seconds):
-                self._line.wake_one()
-            self._line.keep_time()
+        with self._turns as is_first:
+            if not is_first:
+                self._turns.postpone(partial(self.add_after, key, seconds, priority, retry=retry))
+            elif not self._shut_down:
+                self._add_after(key, seconds, priority, retry)
 
     def add_rate_limited(self, key: K, priority: int = 0) -> None:
         """Add a key that has failed, due when the limiter says."""
-        with self._lock:
-            if not self._shut_down:
-                self.add_after(key, self._limiter.when(key), priority)
+        with self._turns as is_first:
+            if not is_first:
+                self._turns.postpone(partial(self.add_rate_limited, key, priority))
+            elif not self._shut_down:
+                self._add_after(key, self._limiter.when(key), priority, retry=True)
 
     def forget(self, key: K) -> None:
         """Have the limiter forget the failures of a key; `done` is due all the same."""
-        with self._lock:
-            self._limiter.forget(key)
+        with self._turns as is_first:
+            if not is_first:
+                self._turns.postpone(partial(self.forget, key))
+            else:
+                self._limiter.forget(key)
 
     def num_requeues(self, key: K) -> int:
         """Return how often a key was added by `add_rate_limited` since it was last forgotten."""
-        with self._lock:
+        with self._turns:
             return self._limiter.num_requeues(key)
 
     # -- out ------------------------------------------------------------------------------------------------------
@@ -143,15 +152,20 @@ class WorkQueue(Generic[K]):
         """Do as `get`, and return the key together with its priority."""
         limit = FOREVER if timeout is None else self._now() + timeout
         sleeper: ThreadSleeper | None = None
+        turns = self._turns
         while True:
-            with self._lock:
-                if sleeper is not None:
-                    self._line.get_up(sleeper)
-                now = self._now()
-                if (entry := self._take(now, limit)) is not None:
-                    return entry
-                sleeper = ThreadSleeper()
-                self._line.lie_down(sleeper)
+            try:
+                with turns.lock:
+                    if sleeper is not None:
+                        self._line.get_up(sleeper)
+                    now = self._now()
+                    if (entry := self._take(now, limit)) is not None:
+                        return entry
+                    sleeper = ThreadSleeper()
+                    self._line.lie_down(sleeper)
+            finally:
+                if turns.postponed:
+                    turns.catch_up()
             try:
                 sleeper.sleep(min(limit, sleeper.alarm) - now)
             except BaseException:  # Ctrl-C, say
@@ -161,12 +175,12 @@ class WorkQueue(Generic[K]):
     async def take_async(self, timeout: float | None = None) -> Entry[K]:
         """Do as `get_async`, and return the key together with its priority."""
         limit = FOREVER if timeout is None else self._now() + timeout
-        self._turns += 1
-        if self._turns % _TURNS == 0:  # workers that never wait must not keep the loop from its other tasks
+        self._to_tasks += 1
+        if self._to_tasks % _IN_A_ROW == 0:  # workers that never wait must not keep the loop to themselves
             await asyncio.sleep(0)
         sleeper: TaskSleeper | None = None
         while True:
-            with self._lock:
+            with self._turns:
                 if sleeper is not None:
                     self._line.get_up(sleeper)
                 now = self._now()
@@ -182,7 +196,11 @@ class WorkQueue(Generic[K]):
 
     def done(self, key: K) -> None:
         """Give a key back, so that it may be handed out again; one that was not handed out is ignored."""
-        with self._lock:
+        turns = self._turns
+        if turns.lock._is_owned():
+            turns.postpone(partial(self.done, key))
+            return
+        with turns.lock:
             now = self._now()
             if self._metrics is not None and (entry := self._core.processing.get(key)) is not None:
                 self._metrics.work_duration.observe(now - entry.started)
@@ -192,6 +210,8 @@ class WorkQueue(Generic[K]):
                 self._end_if_idle()
             else:
                 self._line.keep_time()
+        if turns.postponed:
+            turns.catch_up()
 
     def processing(self, timeout: float | None = None) -> Processing[K]:
         """Take a key for the length of a `with` (or `async with`) block.
@@ -215,7 +235,10 @@ class WorkQueue(Generic[K]):
                 workers: see `shut_down_async`.
             delayed: What becomes of keys that are due later: they are dropped, or due at once.
         """
-        with self._lock:
+        with self._turns as is_first:
+            if not is_first:
+                self._turns.postpone(partial(self.shut_down, drain, delayed=delayed))
+                return
             if not self._begin_to_end(drain, delayed):
                 return
             sleeper = ThreadSleeper()
@@ -224,7 +247,7 @@ class WorkQueue(Generic[K]):
 
     async def shut_down_async(self, drain: bool = False, *, delayed: Literal["drop", "run"] = "drop") -> None:
         """Do as `shut_down`, and await the end of a drain."""
-        with self._lock:
+        with self._turns:
             if not self._begin_to_end(drain, delayed):
                 return
             sleeper = TaskSleeper(self._clock)
@@ -240,16 +263,18 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         """Return how many keys are ready for workers; delayed ones and those in work do not count."""
+        self._look()
         return len(self._core)
 
     @property
     def delayed(self) -> int:
         """How many keys are due later."""
+        self._look()
         return self._core.waiting
 
     def due_in(self, key: K) -> float | None:
         """Return the seconds until a key is due (0 where it is), None where it does not wait at all."""
-        with self._lock:
+        with self._turns:
             due = self._core.due(key)
             return None if due is None else max(0.0, due - self._now())
 
@@ -260,6 +285,13 @@ class WorkQueue(Generic[K]):
         raise TypeError("a queue is bound to its process and cannot be pickled")
 
     # -- odds and ends ----------------------------------------------------------------------------------------------
+
+    def _add_after(self, key: K, seconds: float, priority: int, retry: bool) -> None:
+        self._retries += retry
+        now = self._now()
+        if self._core.add(key, now, priority, now + seconds):
+            self._line.wake_one()
+        self._line.keep_time()
 
     def _take(self, now: float, limit: float) -> Entry[K] | None:
         entry = self._core.get(now)
@@ -280,7 +312,10 @@ class WorkQueue(Generic[K]):
         return entry
 
     def _leave(self, sleeper: Sleeper) -> None:
-        with self._lock:
+        with self._turns as is_first:
+            if not is_first:  # a task that nobody awaits any more is collected as garbage
+                self._turns.postpone(partial(self._leave, sleeper))
+                return
             if self._line.get_up(sleeper) and self._core.has_ready:
                 self._line.wake_one()
             self._line.keep_time()
@@ -308,40 +343,16 @@ class WorkQueue(Generic[K]):
         while self._drainers:
             self._drainers.pop().wake()
 
+    def _look(self) -> None:
+        """Make ready what has fallen due while nobody took anything: part by part, so that it holds up nobody."""
+        is_more = True
+        while is_more:
+            with self._turns as is_first:
+                is_more = is_first and self._core.look(self._now())
+
     def _figures(self) -> QueueFigures:
-        with self._lock:
+        self._look()
+        with self._turns:
             now = self._now()
             ages = [max(0.0, now - entry.started) for entry in self._core.processing.values()]
             return QueueFigures(self._core.depth, self._core.adds, self._retries, ages)
-
-
-class Processing(Generic[K]):
-    """A key for the length of a block: see :meth:`WorkQueue.processing`."""
-
-    def __init__(self, queue: WorkQueue[K], timeout: float | None) -> None:
-        self._queue = queue
-        self._timeout = timeout
-
-    def __enter__(self) -> K:
-        return self._begin(self._queue.take(self._timeout))
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._end(failed=kind is not None)
-
-    async def __aenter__(self) -> K:
-        return self._begin(await self._queue.take_async(self._timeout))
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._end(failed=kind is not None)
-
-    def _begin(self, entry: Entry[K]) -> K:
-        self._key: Any = entry.key
-        self._priority = entry.priority
-        return entry.key
-
-    def _end(self, *, failed: bool) -> None:
-        if failed:
-            self._queue.add_rate_limited(self._key, self._priority)
-        else:
-            self._queue.forget(self._key)
-        self._queue.done(self._key)

@@ -83,6 +83,8 @@ class QueueCore(Generic[K]):
     """
 
     def __init__(self, seconds_per_priority: float = SECONDS_PER_PRIORITY) -> None:
+        if not 0 <= seconds_per_priority < float("inf"):
+            raise ValueError(f"no weight for priorities: {seconds_per_priority} seconds")
         self.adds = 0
         self.processing: dict[K, Entry[K]] = {}
         self._weight = seconds_per_priority
@@ -172,6 +174,15 @@ class QueueCore(Generic[K]):
             self.adds += 1
         self._line_up(entry, now)
         return True
+
+    def look(self, now: float) -> bool:
+        """Make ready, and count, what has fallen due while nobody added or took anything; return whether there is more."""
+        self._fall_due(now)
+        for entry in self.processing.values():
+            if entry.again and not entry.counted and entry.due <= now:
+                entry.counted, entry.added = True, entry.due
+                self.adds += 1
+        return bool(self._delayed) and self._delayed[0][0] <= now
 
     def drop_delayed(self, now: float) -> int:
         """Forget what is due later, and return how much that was."""
@@ -284,15 +295,19 @@ class QueueCore(Generic[K]):
         self._waiting += 1
         self._number += 1
         heappush(self._delayed, (due, self._number, entry))
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Throw out the moments that nobody waits for, once they are the greater part."""
         if len(self._delayed) > 2 * self._waiting + _MANY_LEFT_BEHIND:
             self._delayed = [item for item in self._delayed if self._is_current(item)]
             heapify(self._delayed)
 
     def _fall_due(self, now: float) -> None:
         """Make ready what is due, the earliest first; not all of a million keys in one go, while others wait."""
-        delayed, ready_before = self._delayed, self._ready
-        while delayed and delayed[0][0] <= now and self._ready - ready_before < _AT_ONCE:
-            item = heappop(delayed)
+        ready_before = self._ready
+        while self._delayed and self._delayed[0][0] <= now and self._ready - ready_before < _AT_ONCE:
+            item = heappop(self._delayed)
             if self._is_current(item):
                 self._become_ready(item[2], now)
 
@@ -301,6 +316,7 @@ class QueueCore(Generic[K]):
         self.adds += 1
         entry.due = entry.added = min(entry.due, now)
         self._line_up(entry, now)
+        self._tidy()
 
     @staticmethod
     def _is_current(item: tuple[float, int, Entry[K]]) -> bool:

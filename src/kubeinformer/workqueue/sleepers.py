@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final, Protocol
 
 from kubeinformer.clock import Clock
@@ -27,12 +26,18 @@ class Sleeper(Protocol):
     alarm: float
     comes_at_once: bool
 
-    def wake(self) -> None:
-        """Wake it, from any thread."""
+    @property
+    def is_gone(self) -> bool:
+        """Whether it will never wake again, whatever is done."""
+
+    def wake(self) -> bool:
+        """Wake it, from any thread; return False where it is gone."""
 
 
 class ThreadSleeper:
     """A thread that sleeps; it is made by that thread."""
+
+    is_gone = False
 
     def __init__(self) -> None:
         self.alarm = FOREVER
@@ -40,9 +45,10 @@ class ThreadSleeper:
         self._signal = threading.Lock()
         self._signal.acquire()
 
-    def wake(self) -> None:
+    def wake(self) -> bool:
         """Wake it, from any thread."""
         self._signal.release()
+        return True
 
     def sleep(self, seconds: float) -> None:
         """Sleep until it is woken, at most so many seconds."""
@@ -69,13 +75,21 @@ class TaskSleeper:
         self._loop = asyncio.get_running_loop()
         self._woken: asyncio.Future[None] = self._loop.create_future()
 
-    def wake(self) -> None:
-        """Wake it, from any thread."""
-        if _running_loop() is self._loop:
+    @property
+    def is_gone(self) -> bool:
+        """Whether its loop is closed, and the task with it."""
+        return self._loop.is_closed()
+
+    def wake(self) -> bool:
+        """Wake it, from any thread; return False where its loop is closed."""
+        if _running_loop() is self._loop and asyncio.current_task(self._loop) is not None:
             self._set()
-        else:
-            with suppress(RuntimeError):  # its loop is closed, and the task with it
-                self._loop.call_soon_threadsafe(self._set)
+            return True
+        try:  # between its tasks a loop may be waiting: who calls is a signal handler then
+            self._loop.call_soon_threadsafe(self._set)
+        except RuntimeError:
+            return False
+        return True
 
     async def sleep(self, seconds: float) -> None:
         """Sleep until it is woken, at most so many seconds."""
@@ -112,7 +126,7 @@ class Line:
     def lie_down(self, sleeper: Sleeper) -> None:
         """Put a sleeper into the line; where nobody wakes for what falls due next, this one does."""
         due = self._next_due()
-        if due is not None and (self._keeper is None or due < self._keeper.alarm):
+        if due is not None and self._needs_keeper(due):
             sleeper.alarm = due
             self._keeper = sleeper
         self._sleepers[sleeper] = None
@@ -127,29 +141,33 @@ class Line:
 
     def wake_one(self) -> None:
         """Wake one, if there is one, and nobody is coming already: who comes wakes the next one where that is needed."""
-        if self._sleepers and self._coming is None:
-            sleeper = self._wake_last()
-            if sleeper.comes_at_once:
-                self._coming = sleeper
+        while self._sleepers and self._coming is None:
+            sleeper, is_woken = self._wake_last()
+            if is_woken:
+                self._coming = sleeper if sleeper.comes_at_once else None
+                return
 
     def wake_all(self) -> None:
         """Wake everybody."""
         while self._sleepers:
             self._wake_last()
 
-    def _wake_last(self) -> Sleeper:
+    def _wake_last(self) -> tuple[Sleeper, bool]:
         sleeper, _ = self._sleepers.popitem()
         if self._keeper is sleeper:
             self._keeper = None
-        sleeper.wake()
-        return sleeper
+        return sleeper, sleeper.wake()
 
     def keep_time(self) -> None:
         """See to it that somebody wakes for what falls due next, where somebody sleeps at all."""
         if self._sleepers:
             due = self._next_due()
-            if due is not None and (self._keeper is None or due < self._keeper.alarm):
+            if due is not None and self._needs_keeper(due):
                 self.wake_one()
+
+    def _needs_keeper(self, due: float) -> bool:
+        keeper = self._keeper
+        return keeper is None or keeper.is_gone or due < keeper.alarm
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
