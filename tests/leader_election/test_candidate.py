@@ -69,7 +69,7 @@ def test_taking_over_counts_one_transition_and_renewing_none() -> None:
     me.saw(OTHER, 0.0)
     taken = me.next_record(1_800_000_000.0)
     assert (taken.holder, taken.transitions, taken.duration) == ("me", 5, 15.0)
-    me.won(taken.spec(), 20.0)
+    me.won(taken.spec(), 20.0, 20.0)
     renewed = me.next_record(1_800_000_002.0)
     assert (renewed.transitions, renewed.acquired) == (5, taken.acquired)
     assert renewed.renewed == micro_time(1_800_000_002.0) == "2027-01-15T08:00:02.000000Z"
@@ -97,12 +97,65 @@ def test_a_leader_counts_from_the_beginning_of_its_request() -> None:
     """It has ceased to lead five seconds before anybody else may, whenever the answer came."""
     me = candidate()
     me.saw(None, 0.0)
-    me.won(me.next_record(0.0).spec(), 100.0)
+    me.won(me.next_record(0.0).spec(), 100.0, 101.0)
     assert (me.ends_at(), me.expires_at()) == (110.0, 115.0)
     assert me.is_leading(109.9)
     assert not me.is_leading(110.0)
     me.resigned()
     assert not me.is_leading(101.0)
+
+
+def test_an_answer_that_comes_after_the_deadline_makes_no_leader() -> None:
+    """Case C47: a leadership that was over once is never taken up again, and none begins that is over already."""
+    me = candidate()
+    spec = me.next_record(0.0).spec()
+    assert not me.won(spec, 100.0, 110.0)
+    assert me.leads_since is None
+    assert me.won(spec, 120.0, 121.0)
+    assert not me.won(spec, 125.0, 130.0)
+    assert not me.is_leading(130.0)
+    assert me.expires_at() == 135.0
+
+
+def test_an_answer_that_names_another_makes_no_leader() -> None:
+    """Case C47: what a broken proxy or a webhook makes of the request is not taken for a success."""
+    for answer in (OTHER, {}, {**OTHER, "holderIdentity": None}):
+        me = candidate()
+        assert not me.won(answer, 100.0, 100.1)
+        assert not me.is_leading(100.1)
+
+
+def test_a_lease_that_was_deleted_is_its_holders_for_its_whole_duration() -> None:
+    """Case C47: `kubectl delete lease` ends nobody's work, so that the standby waits, and the leader goes on."""
+    me = candidate()
+    me.saw(OTHER, 100.0)
+    for moment in (130.0, 133.0, 139.9):  # it may have been renewed until a moment ago
+        me.saw(None, moment)
+        assert not me.may_take(moment)
+    assert me.may_take(140.0)
+    me.saw({**OTHER, "holderIdentity": ""}, 107.0)
+    assert me.may_take(107.0)
+    me.saw(None, 108.0)  # it was released before
+    assert me.may_take(108.0)
+    leader = candidate()
+    leader.won(leader.next_record(0.0).spec(), 100.0, 100.1)
+    leader.saw(None, 102.0)
+    assert leader.may_take(102.0)
+
+
+def test_fencing_tokens_grow_though_the_lease_was_deleted() -> None:
+    """Invariant 271: who takes over has a greater one than the leader before; who leads on keeps its own."""
+    me = candidate()
+    me.saw(OTHER, 100.0)
+    me.saw(None, 103.0)
+    taken = me.next_record(0.0)
+    assert taken.transitions == 5
+    me.won(taken.spec(), 110.0, 110.1)
+    me.saw(None, 112.0)
+    assert me.next_record(0.0).transitions == 5
+    me.resigned()
+    me.saw({**OTHER, "leaseTransitions": 0}, 113.0)  # made anew by somebody who knows nothing
+    assert me.next_record(0.0).transitions == 6
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.leader_election.fake_lock import SERVER_ERROR, FakeLease, FakeLock
 
-from kubeinformer.errors import Conflict, NetworkError
+from kubeinformer.errors import Conflict, Forbidden, NetworkError
 from kubeinformer.leader_election.candidate import Candidate, Terms
 from kubeinformer.leader_election.election import Election
+from kubeinformer.leader_election.lease_record import record_of
 from kubeinformer.testing.fake_clock import FakeClock
 
 OTHER = {"holderIdentity": "other", "leaseDurationSeconds": 15, "leaseTransitions": 1, "renewTime": "x"}
@@ -210,6 +211,130 @@ def test_a_release_is_tried_again_after_a_conflict_and_given_up_in_time() -> Non
         await stage.clock.advance_async(10)
         assert hopeless.done()
         assert not await hopeless
+
+    play(main)
+
+
+@pytest.mark.parametrize("fault", [SERVER_ERROR, NetworkError("reset"), "hangs"])
+def test_a_release_survives_a_short_outage(fault: Exception | str) -> None:
+    """Case C49: else nobody would lead for a whole duration, because a server restarted at that moment."""
+
+    async def main() -> None:
+        stage = Stage()
+        await stage.election.campaign()
+        stage.lock.fault = fault
+        releasing = asyncio.create_task(stage.election.release())
+        await stage.clock.advance_async(1)
+        stage.lock.fault = None
+        await stage.clock.advance_async(7)
+        assert releasing.done()
+        assert await releasing
+        assert stage.lease.spec is not None
+        assert stage.lease.spec["holderIdentity"] == ""
+
+    play(main)
+
+
+@pytest.mark.parametrize(
+    ("fault", "tries", "seconds"),
+    [(Forbidden(403), 1, 0.0), (Conflict(409), 6, 10.0), (SERVER_ERROR, 5, 10.0)],
+)
+def test_a_release_that_is_refused_floods_nobody(
+    fault: Exception, tries: int, seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Invariant 276: what cannot help is not tried again, the rest a few times; and the log says why it failed."""
+
+    async def main() -> None:
+        stage = Stage()
+        await stage.election.campaign()
+        stage.lease.log.clear()
+        stage.lock.fault = fault
+        releasing = asyncio.create_task(stage.election.release())
+        await stage.clock.advance_async(seconds)
+        assert releasing.done()
+        assert not await releasing
+        assert len(stage.lease.log) == tries
+
+    play(main)
+    assert f"could not be released: {fault}" in caplog.text
+
+
+def test_a_leadership_that_was_over_once_is_not_taken_up_again() -> None:
+    """Regression 27: the machine was suspended and no timer has noticed: workers have ended, so the leader does, too."""
+
+    async def main() -> None:
+        stage = Stage()
+        leading = await stage.leading()
+        await stage.clock.advance_async(4.5)
+        stage.candidate.renewed_at -= 12  # as if that long had passed in a moment
+        requests = len(stage.lease.log)
+        await stage.clock.advance_async(2)
+        assert leading.done()
+        assert "could not be renewed" in await leading
+        assert len(stage.lease.log) == requests
+
+    play(main)
+
+
+def test_a_lease_that_is_deleted_goes_on_and_nobody_else_leads() -> None:
+    """Case C47: the leader makes it anew, with its token; a standby that looks before that waits."""
+
+    async def main() -> None:
+        stage = Stage({**OTHER, "holderIdentity": "", "leaseTransitions": 6})
+        leading = await stage.leading()
+        standby = Election(
+            Candidate(Terms("standby")), FakeLock(stage.lease, "standby", stage.clock), stage.clock
+        )
+        waiting = asyncio.create_task(standby.campaign())
+        await stage.clock.advance_async(1)
+        for _ in range(3):
+            stage.lease.spec = None
+            stage.lease.version += 1
+            await stage.clock.advance_async(3)
+            made_anew = record_of(stage.lease.spec)
+            assert (made_anew.holder, made_anew.transitions) == ("me", 7)
+        assert not leading.done()
+        assert not waiting.done()
+        leading.cancel()
+        waiting.cancel()
+
+    play(main)
+
+
+def test_an_outage_is_told_of_each_time(caplog: pytest.LogCaptureFixture) -> None:
+    """A standby that waits for months logs the same fault once for each outage, not once for ever."""
+
+    async def main() -> None:
+        stage = Stage(OTHER)
+        campaign = asyncio.create_task(stage.election.campaign())
+        for _ in range(3):
+            stage.lock.fault = SERVER_ERROR
+            await stage.clock.advance_async(4)
+            stage.lock.fault = None
+            stage.write(renewTime=str(stage.clock.now()))
+            await stage.clock.advance_async(4)
+        campaign.cancel()
+
+    play(main)
+    assert len(caplog.records) == 3
+
+
+def test_who_is_ended_in_the_middle_of_asking_can_wait_for_the_answer() -> None:
+    """Invariant 277: a request that was sent may be done after a release that read before it: so its end comes first."""
+
+    async def main() -> None:
+        stage = Stage()
+        stage.lock.latency = 0.5
+        campaign = asyncio.create_task(stage.election.campaign())
+        await stage.clock.advance_async(1.25)  # it has read, and asks
+        assert stage.election.claimed
+        answered = asyncio.create_task(stage.election.claiming.acquire())
+        await stage.clock.settle()
+        assert not answered.done()
+        await stage.clock.advance_async(0.75)
+        assert answered.done()
+        assert campaign.done()
+        assert not stage.election.claimed
 
     play(main)
 

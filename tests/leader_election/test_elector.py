@@ -255,7 +255,9 @@ def test_events_metrics_and_health_tell_of_it(server: APIServer, clock: HastyClo
     def status() -> float | None:
         return registry.get_sample_value("leader_election_master_status", {"name": "lock"})
 
-    mine = elector(server, clock, event_recorder=events, metrics=PrometheusMetrics(registry))
+    mine = elector(
+        server, clock, event_recorder=events, metrics=PrometheusMetrics(registry), on_overrun=print
+    )
     assert status() is None
     with mine:
         assert status() == 1

@@ -32,10 +32,10 @@ class LeaderElector(ElectorFront):
                 except TimeoutError:
                     if campaign.acquired.done():
                         raise
+            self._leadership.lost.add_done_callback(lambda _: os.kill(os.getpid(), signal.SIGTERM))
         except BaseException:
             campaign.end()
             raise
-        self._leadership.lost.add_done_callback(lambda _: os.kill(os.getpid(), signal.SIGTERM))
         return self._leadership
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -63,41 +63,52 @@ class Candidate:
         self.renewed_at = 0.0
         self._seen: Any = None
         self._seen_at = 0.0
+        self._deleted_under: float | None = None  # until when the holder of a deleted lease may be at work
+        self._transitions = -1  # the most that was ever seen
 
     @property
     def holds(self) -> bool:
         """Whether the lease names this candidate, as far as it has seen."""
         return self.record.holder == self.terms.identity
 
+    @property
+    def is_displaced(self) -> bool:
+        """Whether the lease is another's, or anybody's. One that was deleted may be made anew by its holder alone."""
+        return self._seen is not None and not self.holds
+
     def saw(self, spec: Any, now: float) -> bool:
         """Take in the `spec` of a lease that was read; return whether the leader is another one than before."""
         before = self.record.holder
+        if spec is not None:
+            self._deleted_under = None
+        elif before and not self.holds:
+            self._deleted_under = now + self._duration
         if spec != self._seen:
             self._seen, self._seen_at = spec, now
         self.record = record_of(spec)
+        if spec is not None:
+            self._transitions = max(self._transitions, self.record.transitions)
         return self.record.holder != before
 
     def may_take(self, now: float) -> bool:
-        """Return whether the lease may be written: it is ours, nobody's, or has not changed for its whole duration."""
-        if self.holds or not self.record.holder:
-            return True
-        duration = self.record.duration or self.terms.lease_duration
-        return now - self._seen_at >= duration
+        """Return whether the lease may be written: it is ours, nobody's, or has not changed for its whole duration.
+
+        One that was deleted is its holder's for as long after that was seen: to delete a lease ends nobody's work.
+        """
+        if self._deleted_under is not None:
+            return now >= self._deleted_under
+        return self.holds or not self.record.holder or now >= self._runs_out_at()
 
     def next_record(self, time: float) -> LeaseRecord:
         """Return what to write into the lease to have it for a while longer, at so many seconds since 1970."""
         written = micro_time(time)
-        if self.holds and self.record.acquired:
-            acquired, transitions = self.record.acquired, self.record.transitions
-        else:
-            acquired = written
-            transitions = self.record.transitions + bool(self._seen is not None and not self.holds)
+        goes_on = self.holds or self.leads_since is not None
         return LeaseRecord(
             holder=self.terms.identity,
             duration=self.terms.lease_duration,
-            acquired=acquired,
+            acquired=(self.record.acquired if self.holds else None) or written,
             renewed=written,
-            transitions=transitions,
+            transitions=max(0, self._transitions if goes_on else self._transitions + 1),
         )
 
     def released_record(self, time: float) -> LeaseRecord:
@@ -107,12 +118,20 @@ class Candidate:
             holder="", duration=1, acquired=written, renewed=written, transitions=self.record.transitions
         )
 
-    def won(self, spec: Any, began: float) -> None:
-        """Take in that the server has accepted what a request, begun at `began`, wrote."""
+    def won(self, spec: Any, began: float, now: float) -> bool:
+        """Take in that the server has accepted what a request, begun at `began`, wrote; return whether we lead by it.
+
+        Not where the answer came after the moment at which this leader ceased to lead: whoever has heard of that has
+        stopped, and would not begin again.
+        """
         self.saw(spec, began)
+        ends_at = began + self.terms.renew_deadline if self.leads_since is None else self.ends_at()
+        if not self.holds or now >= ends_at:
+            return False
         self.renewed_at = began
         if self.leads_since is None:
             self.leads_since = began
+        return True
 
     def ends_at(self) -> float:
         """Return when this leader ceases to lead unless it renews the lease before."""
@@ -129,3 +148,10 @@ class Candidate:
     def resigned(self) -> None:
         """Lead no longer."""
         self.leads_since = None
+
+    def _runs_out_at(self) -> float:
+        return self._seen_at + self._duration
+
+    @property
+    def _duration(self) -> float:
+        return self.record.duration or self.terms.lease_duration

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from kubeinformer.clock import Clock, deadline, sleep
-from kubeinformer.errors import Conflict
+from kubeinformer.errors import Conflict, StatusError
 from kubeinformer.leader_election.candidate import Candidate
 from kubeinformer.leader_election.lease_lock import Lock
 
@@ -28,6 +30,8 @@ class Election:
 
     Attributes:
         slow_renewals: How often a renewal had to read the lease first.
+        claimed: Whether the lease may name us though we do not lead: we asked for it, and have not heard.
+        claiming: Held while an answer to that is awaited: who is cut off then does not know what there is to release.
     """
 
     def __init__(
@@ -39,6 +43,8 @@ class Election:
     ) -> None:
         self.candidate = candidate
         self.slow_renewals = 0
+        self.claimed = False
+        self.claiming = asyncio.Lock()
         self._lock = lock
         self._clock = clock
         self._on_new_leader = on_new_leader
@@ -53,43 +59,56 @@ class Election:
     async def lead(self) -> str:
         """Renew the lease for as long as that can be done, and return why it cannot any more.
 
-        It returns before anybody else may lawfully lead, also where a request hangs.
+        It returns before anybody else may lawfully lead, also where a request hangs. Where it could not (everything
+        stood still), it does not lead on, even if nobody else has led meanwhile: some may have heard of the end.
         """
         candidate = self.candidate
         while True:
             left = candidate.ends_at() - self._clock.now()
             renewed_at = candidate.renewed_at
-            try:
+            with suppress(TimeoutError):
                 async with deadline(self._clock, left):
                     await sleep(self._clock, candidate.terms.retry_period)
-                    while not await self._renew():
-                        if not candidate.holds:
+                    # the clock is asked: timers stand still while the machine is suspended
+                    while candidate.is_leading(self._clock.now()) and not await self._renew():
+                        if candidate.is_displaced:
                             return f"the lease is held by {candidate.record.holder or 'nobody'}"
                         await sleep(self._clock, candidate.terms.retry_period)
-            except TimeoutError:
+            if candidate.renewed_at == renewed_at:
                 return f"the lease could not be renewed for {self._clock.now() - renewed_at:.1f} s"
 
     async def release(self) -> bool:
         """Let anybody take the lease at once, if it is still ours on the server; return whether it was.
 
-        It gives up at the renew deadline.
+        What fails is tried again where that may help. It gives up at the renew deadline.
         """
-        candidate = self.candidate
-        try:
-            async with deadline(self._clock, candidate.terms.renew_deadline):
+        fault, conflicts = "no answer in time", 0
+        with suppress(TimeoutError):
+            async with deadline(self._clock, self.candidate.terms.renew_deadline):
                 while True:
-                    self._saw(await self._lock.read())
-                    if not candidate.holds:
-                        return False
                     try:
-                        written = await self._lock.write(candidate.released_record(self._clock.time()))
-                    except Conflict:
-                        continue
-                    self._saw(written)
-                    return True
-        except Exception as error:  # noqa: BLE001  # whatever it is, the lease runs out by itself
-            _log.warning("%s: the lease could not be released: %s", self._lock, error)
+                        return await self._give_up()
+                    except Conflict as error:
+                        fault, conflicts = str(error), conflicts + 1
+                        if conflicts == 1:
+                            continue
+                    except Exception as error:  # noqa: BLE001  # whatever it is, the lease runs out by itself
+                        fault = str(error) or fault
+                        if isinstance(error, StatusError) and error.code < 500 and error.code != 429:
+                            break
+                    await sleep(self._clock, self.candidate.terms.retry_period)
+        _log.warning("%s: the lease could not be released: %s", self._lock, fault)
+        return False
+
+    async def _give_up(self) -> bool:
+        """Release the lease in two requests, and return whether it was ours."""
+        async with deadline(self._clock, self._patience):
+            self._saw(await self._lock.read())
+        if not self.candidate.holds:
             return False
+        async with deadline(self._clock, self._patience):
+            self._saw(await self._lock.write(self.candidate.released_record(self._clock.time())))
+        return True
 
     async def _renew(self) -> bool:
         """Write the lease over what is known of it, and only where that fails read it first."""
@@ -105,22 +124,29 @@ class Election:
         try:
             async with deadline(self._clock, self._patience):
                 self._saw(await self._lock.read())
-            return self.candidate.may_take(self._clock.now()) and await self._write()
+            if self.candidate.leads_since is not None:
+                return self.candidate.may_take(self._clock.now()) and await self._write()
+            if self.candidate.may_take(self._clock.now()):
+                async with self.claiming:
+                    return await self._write()
+            self.claimed, self._fault = False, ""
         except Exception as error:  # noqa: BLE001  # whatever it is, there is time to try again
             self._report(error)
-            return False
+        return False
 
     async def _write(self) -> bool:
         began = self._clock.now()
         record = self.candidate.next_record(self._clock.time())
+        self.claimed = self.candidate.leads_since is None
         async with deadline(self._clock, self._patience):
             written = await self._lock.write(record)
         was = self.candidate.record.holder
-        self.candidate.won(written, began)
+        leads = self.candidate.won(written, began, self._clock.now())
+        self.claimed = self.candidate.leads_since is None and self.candidate.holds
         if was != self.candidate.record.holder:
             self._on_new_leader(self.candidate.record.holder)
         self._fault = ""
-        return self.candidate.holds
+        return leads
 
     @property
     def _patience(self) -> float:

@@ -22,6 +22,7 @@ class Leadership:
 
     def __init__(self, candidate: Candidate, now: Callable[[], float]) -> None:
         self.lost: Future[str] = Future()
+        self.lost.set_running_or_notify_cancel()  # a wait for it that is given up must not cancel it
         self._candidate = candidate
         self._now = now
         self._transitions = candidate.record.transitions
