@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
 
-from kubeinformer.testing import APIServer
+from kubeinformer.events.event_recorder import EventRecorder
+from kubeinformer.testing import APIServer, eventually
 
 EVENTS = "events.events.k8s.io"
 HEAD = """
@@ -112,6 +114,30 @@ print("done")
     )
     assert (out, err) == ("done\n", "")
     assert reasons(server) == ["Begun", "Handled", "Worked"]
+
+
+def test_a_thread_that_cannot_begin_begins_later(server: APIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariant 287: a process at its limit of threads loses no event: the next one, or a flush, tries again."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "default"}}
+    with EventRecorder(server.config, "c") as recorder, monkeypatch.context() as limit:
+        limit.setattr(threading.Thread, "start", refuse)
+        recorder.event(pod, "Normal", "First", "words")
+        assert not recorder.flush()
+        limit.undo()
+        recorder.event(pod, "Normal", "Second", "words")
+        eventually(lambda: reasons(server) == ["First", "Second"])
+    with EventRecorder(server.config, "d") as recorder, monkeypatch.context() as limit:
+        limit.setattr(threading.Thread, "start", refuse)
+        recorder.event(pod, "Normal", "Third", "words")
+        limit.undo()
+        assert recorder.flush(30)
+        assert reasons(server) == ["First", "Second", "Third"]
+        recorder.event(pod, "Normal", "Fourth", "words")
+        eventually(lambda: "Fourth" in reasons(server))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -63,6 +63,10 @@ class EventQueue:
         self._incoming.append(occurrence)
         self._take_incoming()
 
+    def not_woken(self) -> None:
+        """Learn that the writer could not be woken: whoever puts next tries again."""
+        self._is_awake = False
+
     def close(self) -> None:
         """Drop what is put from now on."""
         self._incoming.append(None)

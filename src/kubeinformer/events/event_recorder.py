@@ -42,9 +42,10 @@ class EventRecorder:
 
     *Limits.* New series about one object: 25 at once, then one every 5 minutes (client-go's spam filter). Events that
     wait to be created: 1,000. What is beyond is dropped and counted, as is what fails: `counts` and the metrics have
-    it. Where the server does not answer, answers 429 or 5xx, a write is tried 12 times, some 10 seconds apart; what it
-    refuses otherwise is given up. The recorder needs `create` and `patch` on `events.events.k8s.io`: what is missing
-    is logged once (logger `kubeinformer.events`). Nothing of this is raised.
+    it. Where the server does not answer, answers 429 or 5xx, a write is tried 12 times, 10 seconds apart or more: while
+    nothing gets through, one write a second is sent in all. What it refuses otherwise is given up. The recorder needs
+    `create` and `patch` on `events.events.k8s.io`: what is missing is logged once (logger `kubeinformer.events`).
+    Nothing of this is raised.
 
     `close`, or a `with` or `async with` block, writes what waits. Where that was forgotten, the end of the program
     waits for it up to 1.5 seconds.
@@ -131,18 +132,18 @@ class EventRecorder:
             UsageError: The recorder was made before the process forked.
         """
         self._portal.check_process()
-        if not self._has_begun:
+        if not self._must_flush:
             return True
-        with suppress(UsageError):  # it was closed meanwhile
+        with suppress(RuntimeError):  # it was closed meanwhile, or no thread can begin
             return self._portal.call(self._writer.flush, timeout)
         return False
 
     async def flush_async(self, timeout: float = 5.0) -> bool:
         """Do as `flush`, awaited on the caller's loop."""
         self._portal.check_process()
-        if not self._has_begun:
+        if not self._must_flush:
             return True
-        with suppress(UsageError):
+        with suppress(RuntimeError):
             return await self._portal.call_async(self._writer.flush, timeout)
         return False
 
@@ -224,6 +225,10 @@ class EventRecorder:
     def __reduce__(self) -> str:
         raise TypeError("an event recorder is bound to its process and cannot be pickled")
 
+    @property
+    def _must_flush(self) -> bool:
+        return self._has_begun or self._queue.table.uncreated > 0
+
     def _begin_to_close(self) -> bool:
         """Return whether there is something to close: not twice, and not in a child process."""
         try:
@@ -245,9 +250,12 @@ class EventRecorder:
             self._has_begun = True
             try:
                 self._portal.submit(self._begin)
-            except RuntimeError:  # it was closed just now, or no thread can begin any more: the program ends
+            except UsageError:  # it was closed just now
                 self._has_begun = False
                 self._queue.close()
+            except RuntimeError:  # no thread can begin, for now or as the program ends: the next event tries again
+                self._has_begun = False
+                self._queue.not_woken()
 
     async def _begin(self) -> None:
         self._loop = asyncio.get_running_loop()
