@@ -52,6 +52,20 @@ def test_an_exception_comes_out_of_the_call(portal: Portal) -> None:
         portal.call(fail)
 
 
+def test_an_exit_on_the_loop_ends_it_aloud(portal: Portal, caplog: pytest.LogCaptureFixture) -> None:
+    """A thread would end by it without a word: who waits is told, a log line says so, later calls are refused."""
+
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        portal.call(leave)
+    assert portal.ended.result(10) is None
+    assert "test-portal is ended by what a task raised" in caplog.text
+    with pytest.raises(UsageError):
+        portal.call(_echo, 1)
+
+
 def test_a_call_on_the_loops_own_thread_raises(portal: Portal) -> None:
     """It would wait for itself for ever."""
 

@@ -176,10 +176,15 @@ class Portal:
         atexit.register(self.stop)
 
     def _run(self, started: threading.Event) -> None:
-        asyncio.run(self._main(started))
-        for future in list(self._calls):
-            future.cancel()  # nobody will
-        self.ended.set_result(None)
+        try:
+            asyncio.run(self._main(started))
+        except BaseException:  # noqa: BLE001  # SystemExit in a task, say: a thread would end by it without a word
+            _log.critical("%s is ended by what a task raised", self._name, exc_info=True)
+        finally:
+            self._stopped = True
+            for future in list(self._calls):
+                future.cancel()  # nobody will
+            self.ended.set_result(None)
 
     async def _main(self, started: threading.Event) -> None:
         self._end = asyncio.Event()
