@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from tests.controller.conftest import config_map
 
-from kubeinformer import Client, Conflict, Finalizer, KubernetesObject, aio, requeue_after
+from kubeinformer import Client, Conflict, Finalizer, KubernetesObject, UsageError, aio, requeue_after
 from kubeinformer.testing import APIServer
 
 NAME = "example.com/copies"
@@ -132,6 +132,34 @@ def test_coroutines_are_awaited_in_the_asyncio_face(server: APIServer) -> None:
             assert await client.list("configmaps", "default") == []
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("result", [False, "done"])
+def test_what_does_not_say_that_it_is_done_keeps_the_finalizer(client: Client, result: object) -> None:
+    """False from a clean-up is not taken for success: it is an error, and the object stays."""
+    found = Finalizer(client, "configmaps", NAME).add(client.create("configmaps", config_map("a")))
+    assert found is not None
+    client.delete("configmaps", "a", "default")
+    deleting = client.get("configmaps", "a", "default")
+    with pytest.raises(UsageError, match=r"cleanup returns None or requeue_after\(\.\.\.\), not"):
+        Finalizer(client, "configmaps", NAME).run(deleting, fail, lambda _: result)  # type: ignore[arg-type, return-value]  # as people write
+    assert finalizers(client) == (NAME,)
+
+
+def test_a_clean_up_that_nobody_awaits_keeps_the_finalizer(client: Client) -> None:
+    """`async def` functions in the blocking face are an error: nothing of them was done, so nothing is let go."""
+    found = client.create("configmaps", config_map("a"))
+
+    async def never(_: KubernetesObject) -> None:
+        raise AssertionError("nobody awaits it")
+
+    finalizer = Finalizer(client, "configmaps", NAME)
+    with pytest.raises(UsageError, match="apply of a blocking Finalizer is a plain function"):
+        finalizer.run(found, never, fail)  # type: ignore[arg-type]  # as people write
+    client.delete("configmaps", "a", "default")
+    with pytest.raises(UsageError, match="cleanup of a blocking Finalizer is a plain function"):
+        finalizer.run(client.get("configmaps", "a", "default"), fail, never)  # type: ignore[arg-type]  # as people write
+    assert finalizers(client) == (NAME,)
 
 
 def test_a_name_without_a_domain_is_refused(client: Client) -> None:

@@ -15,6 +15,7 @@ from tests.controller.conftest import config_map
 from kubeinformer import (
     Informer,
     KubernetesObject,
+    NotCovered,
     SharedInformerFactory,
     UsageError,
     WaitTimeout,
@@ -58,6 +59,15 @@ def half_synced(server: APIServer) -> Iterator[tuple[Informer, ExitStack]]:
     with ExitStack() as forbidden, SharedInformerFactory(server.config) as factory:
         forbidden.enter_context(server.deny(resources=("configmaps",), namespace="other"))
         yield factory.informer("configmaps", namespaces=["default", "other"]), forbidden
+
+
+async def steps_until(reached: Callable[[], object]) -> None:
+    """Let the event loop take one step after the other until something is reached."""
+    for _ in range(1_000_000):
+        if reached():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it was never reached")
 
 
 class Asked:
@@ -109,11 +119,11 @@ def test_a_deadline_brings_the_last_state(server: APIServer, wait: WaitFor) -> N
     made = server.create("configmaps", {**config_map("a"), "data": {"k": "1"}})
     version = made["metadata"]["resourceVersion"]
     with pytest.raises(
-        WaitTimeout, match=rf"default/a: not met in 0\.2 s.*last seen: resourceVersion {version}"
+        WaitTimeout, match=rf"default/a: not met in 3 s.*last seen: resourceVersion {version}"
     ):
-        wait("a", Asked("2"), 0.2)
+        wait("a", Asked("2"), 3)
     with pytest.raises(WaitTimeout, match="default/b: not met in"):
-        wait("b", exists, 0.2)
+        wait("b", exists, 3)
 
 
 def test_no_deadline_is_fine(server: APIServer, wait: WaitFor) -> None:
@@ -145,7 +155,22 @@ def test_what_a_condition_raises_is_raised_at_once(server: APIServer, wait: Wait
     with pytest.raises(ValueError, match="not a number to like"):
         wait("a", mistaken, 30)
     with pytest.raises(WaitTimeout, match="found no 'nothing'"):
-        wait("a", lambda found: found["nothing"], 0.2)
+        wait("a", lambda found: found["nothing"], 3)  # seconds enough to see it on a busy machine
+    with pytest.raises(WaitTimeout, match="found no next item"):
+        wait("a", lambda found: next(key for key in found["data"] if key == "no"), 3)
+    with pytest.raises(pytest.fail.Exception, match="that is wrong"):
+        wait("a", lambda _: pytest.fail("that is wrong"), 3600)
+
+
+def test_a_condition_that_nobody_awaits_is_an_error(server: APIServer, wait: WaitFor) -> None:
+    """Invariant 264: an `async def` condition is no condition: what it returns is not taken for yes."""
+    server.create("configmaps", config_map("a"))
+
+    async def never(_: KubernetesObject | None) -> bool:
+        raise AssertionError("nobody awaits it")
+
+    with pytest.raises(UsageError, match="a condition is a plain function"):
+        wait("a", never, 3600)
 
 
 def test_a_wait_need_not_wait_for_the_sync(
@@ -175,6 +200,43 @@ def test_absence_is_believed_of_a_synced_cache_alone(
     forbidden.close()
     assert wait_until(maps, "a", deleted(), 60, namespace="other") is None
     assert maps.has_synced
+
+
+def test_absence_is_not_believed_where_nobody_looks(
+    server: APIServer, factory: SharedInformerFactory
+) -> None:
+    """Invariant 265: a namespace that the informer does not watch is an error at once, for whatever is waited for."""
+    server.create("configmaps", config_map("a"))
+    maps = factory.informer("configmaps", namespaces=["kube-system"])
+    for condition in (deleted(), exists):
+        with pytest.raises(NotCovered, match="namespace 'default' is not watched"):
+            wait_until(maps, "a", condition, 3600, namespace="default")
+
+
+def test_any_name_can_be_waited_for(server: APIServer) -> None:
+    """Invariant 263: also one with the signs of field selectors in it, as RBAC allows."""
+    roles = "clusterroles.rbac.authorization.k8s.io"
+    server.create(roles, {"metadata": {"name": "system:a,b=c"}})
+    assert wait_until(roles, "system:a,b=c", exists, 30, config=server.config) is not None
+
+
+def test_a_cancelled_wait_is_cancelled(server: APIServer) -> None:
+    """Invariant 263: also while it tidies up after itself it does not return as if nobody had cancelled it."""
+
+    async def main() -> None:
+        async with aio.SharedInformerFactory(server.config) as factory:
+            maps = factory.informer("configmaps", namespaces=["default", "kube-system"])
+            waiting = asyncio.create_task(aio.wait_until(maps, "a", exists, 3600, namespace="default"))
+            await steps_until(lambda: maps.shared.handlers)
+            # Until it has what it waited for; the start of the informer is not over then.
+            await steps_until(lambda: not maps.shared.handlers)
+            assert waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+
+    server.create("configmaps", config_map("a"))
+    with server.deny(resources=("configmaps",), namespace="kube-system"):
+        asyncio.run(main())
 
 
 def test_a_false_start_goes_on_with_what_comes(server: APIServer, wait: WaitFor) -> None:

@@ -1,4 +1,4 @@
-"""Waits for one object, writes that take several requests, owners."""
+"""Waits for one object; owners."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from tests.controller.conftest import config_map
 
 from kubeinformer import (
     Client,
-    Conflict,
     KubernetesObject,
     SharedInformerFactory,
     UsageError,
@@ -20,13 +20,15 @@ from kubeinformer import (
     aio,
     all_of,
     condition,
-    create_or_update,
     deleted,
     exists,
     not_,
     set_controller_reference,
     wait_until,
 )
+from kubeinformer.controller.conditions import describe
+from kubeinformer.objects import decode_object
+from kubeinformer.resources import Resource
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.waiting import eventually
 
@@ -84,6 +86,24 @@ def test_absence_is_waited_for(server: APIServer, factory: SharedInformerFactory
     server.create("pods", pod())
     other = wait_until(pods, "web", deleted(created["metadata"]["uid"]), namespace="default")
     assert other is None or other.uid != created["metadata"]["uid"]
+
+
+def test_a_cache_that_is_behind_is_not_asked_for_absence(
+    server: APIServer, factory: SharedInformerFactory
+) -> None:
+    """What the program has just made is not gone because the cache has not seen it; where lists fail it has the word."""
+    pods = factory.informer("pods")
+    factory.start()
+    factory.wait_for_cache_sync()
+    with server.stall(lambda request: request.verb == "watch"):
+        uid = server.create("pods", {"metadata": {"name": "web"}})["metadata"]["uid"]
+        with pytest.raises(WaitTimeout):
+            wait_until(pods, "web", deleted(uid), 0.5, namespace="default")
+        with server.deny(verbs=("list",)):
+            assert wait_until(pods, "web", deleted(uid), namespace="default") is None
+    wait_until(pods, "web", exists, namespace="default")
+    server.delete("pods", "web")
+    assert wait_until(pods, "web", deleted(uid), namespace="default") is None
 
 
 def test_a_resource_is_enough(server: APIServer) -> None:
@@ -165,6 +185,57 @@ def test_what_a_condition_raises_comes_out(server: APIServer, factory: SharedInf
     eventually(lambda: not pods.shared.handlers)
 
 
+def test_a_condition_is_of_the_present_generation(server: APIServer, factory: SharedInformerFactory) -> None:
+    """As in kubectl: what a controller said before it saw the change is not believed, wherever it says of which one."""
+    deployment = {
+        "metadata": {"name": "web", "namespace": "default"},
+        "spec": {
+            "selector": {"matchLabels": {"a": "b"}},
+            "template": {
+                "metadata": {"labels": {"a": "b"}},
+                "spec": {"containers": [{"name": "c", "image": "i"}]},
+            },
+        },
+    }
+    server.create("deployments", deployment)
+    deployments = factory.informer("deployments")
+    wait_until(deployments, "default/web", exists)
+
+    def say(of_the_status: int | None, of_the_condition: int | None) -> None:
+        entry = {"type": "Available", "status": "True", "observedGeneration": of_the_condition}
+        status = {"observedGeneration": of_the_status, "conditions": [entry]}
+        with Client(server.config) as client:
+            said = client.patch("deployments", "web", {"status": status}, "default", subresource="status")
+        deployments.wait_for(said)
+
+    server.patch("deployments", "web", {"spec": {"replicas": 2}}, "default")
+    for generations in ((1, None), (2, 1)):
+        say(*generations)
+        with pytest.raises(WaitTimeout, match="Available is True for generation 1, not yet for 2"):
+            wait_until(deployments, "default/web", condition("Available"), 2)
+    for present in ((2, None), (1, 2), (None, None)):
+        say(*present)
+        assert wait_until(deployments, "default/web", condition("Available"), 30) is not None
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        None,
+        {"conditions": None},
+        {"conditions": 5},
+        {"conditions": {"Ready": "True"}},
+        {"conditions": [None, 1]},
+    ],
+)
+def test_any_status_can_be_asked(status: object) -> None:
+    """A resource of one's own may have anything under the name: it has no condition then, and can be described."""
+    raw = msgspec.json.encode({"metadata": {"name": "a", "resourceVersion": "7"}, "status": status})
+    found = decode_object(raw, Resource("example.com", "v1", "things", "Thing"))
+    assert condition("Ready").missing(found) == "it has no condition Ready"
+    assert describe(found) == "resourceVersion 7"
+
+
 def test_waits_are_awaited_in_the_asyncio_face(server: APIServer) -> None:
     """The same, beside other tasks; cancelling leaves nothing behind."""
 
@@ -188,53 +259,6 @@ def test_waits_are_awaited_in_the_asyncio_face(server: APIServer) -> None:
                 await hopeless
             assert not pods.shared.handlers
         assert await aio.wait_until("pods", "web", exists, config=server.config) is not None
-
-    asyncio.run(main())
-
-
-def set_data(body: dict[str, Any]) -> None:
-    body["data"] = {"k": "v"}
-
-
-def test_an_object_is_created_updated_or_left_alone(server: APIServer, client: Client) -> None:
-    """Whatever there is, it ends as it should be; what is right already is not written."""
-    operations = []
-    for _ in range(2):
-        written = create_or_update(client, "configmaps", "a", set_data, "default")
-        operations.append(written.operation)
-    server.patch("configmaps", "a", {"data": {"k": "other", "more": "x"}}, "default")
-    last = create_or_update(client, "configmaps", "a", set_data, "default")
-    assert [*operations, last.operation] == ["created", "unchanged", "updated"]
-    assert last.object["data"] == {"k": "v"}
-
-
-def test_another_writer_leads_to_another_try(server: APIServer, client: Client) -> None:
-    """On the latest state; who loses five times gives up."""
-    calls = 0
-
-    def late(body: dict[str, Any]) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 1:  # somebody creates it in between; later, somebody changes it
-            server.create("configmaps", config_map("a"))
-        if calls == 2:
-            server.patch("configmaps", "a", {"data": {"theirs": "x"}}, "default")
-        body.setdefault("data", {})["ours"] = "y"
-
-    written = create_or_update(client, "configmaps", "a", late, "default")
-    assert (calls, written.operation, written.object["data"]) == (3, "updated", {"theirs": "x", "ours": "y"})
-    with server.every_request(verb="update").answers(409), pytest.raises(Conflict):
-        create_or_update(client, "configmaps", "a", set_data, "default")
-    assert server.requests.count("update", "configmaps") == 2 + 5
-
-
-def test_writes_are_awaited_in_the_asyncio_face(server: APIServer) -> None:
-    """The same, with an asyncio client."""
-
-    async def main() -> None:
-        async with aio.Client(server.config) as client:
-            written = await aio.create_or_update(client, "configmaps", "a", set_data, "default")
-            assert written.operation == "created"
 
     asyncio.run(main())
 

@@ -52,6 +52,9 @@ class Finalizer:
 
         Returns:
             What a reconcile is to return.
+
+        Raises:
+            UsageError: `cleanup` returned something else; the finalizer stays.
         """
         procedure: Procedure[Result] = finalizers.finalized(found, self._resource, self.name, apply, cleanup)
         return await run_async(procedure, self._client)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from kubeinformer.aio.factory import SharedInformerFactory
 from kubeinformer.aio.informer import Informer
 from kubeinformer.client.config import Config
 from kubeinformer.client.loading import load_config
 from kubeinformer.controller.object_wait import Condition, ObjectWait
-from kubeinformer.errors import KubeInformerError
 from kubeinformer.objects import KubernetesObject
 
 
@@ -28,9 +26,10 @@ async def wait_until(
     Args:
         source: An informer, which is started if need be; or a resource, for which one is made, for this object.
         name: The object's name.
-        condition: `condition(obj)`, asked on a thread of its own for every state that is seen; `obj` is None where
-            there is none. Ready ones are `exists`, `deleted(uid)` and `condition("Ready")`; `all_of`, `any_of` and
-            `not_` combine them. Fields that are not there yet may raise LookupError, TypeError or AttributeError.
+        condition: `condition(obj)`, a plain function, asked on a thread of its own for every state that is seen; `obj`
+            is None where there is none. Ready ones are `exists`, `deleted(uid)` and `condition("Ready")`; `all_of`,
+            `any_of` and `not_` combine them. Fields that are not there yet may raise LookupError, TypeError,
+            AttributeError or (of `next`) StopIteration; what else it raises is raised here.
         timeout: Seconds.
         namespace: The object's namespace, where it has one; None for the one in the name (`namespace/name`), for the
             only one that the informer watches, or for the configuration's, else `default`.
@@ -41,7 +40,8 @@ async def wait_until(
 
     Raises:
         WaitTimeout: It was not met in time; it says what was missing, and what was last seen.
-        UsageError: The informer was stopped meanwhile.
+        UsageError: The informer was stopped meanwhile, or `condition` is an `async def` function.
+        NotCovered: The informer does not watch the namespace.
     """
     if isinstance(source, str):
         settings = config or load_config()
@@ -50,7 +50,7 @@ async def wait_until(
         namespace = namespace or settings.namespace or "default"
         async with SharedInformerFactory(settings) as factory:
             informer = factory.informer(
-                source, namespaces=[namespace], field_selector=f"metadata.name={name}"
+                source, namespaces=[namespace], field_selector={"metadata.name": name}
             )
             return await wait_until(informer, name, condition, timeout, namespace=namespace)
     waiting = ObjectWait(source, name, namespace, condition)
@@ -71,5 +71,7 @@ async def wait_until(
         waiting.end()
         beginning.cancel()
         met.cancel()
-        with suppress(asyncio.CancelledError, KubeInformerError):
-            await beginning
+        # Not `await beginning`: to suppress its cancellation would be to suppress the caller's, too.
+        await asyncio.wait((beginning,))
+        if not beginning.cancelled():
+            beginning.exception()  # where it matters it was raised above

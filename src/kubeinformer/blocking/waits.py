@@ -30,9 +30,10 @@ def wait_until(
     Args:
         source: An informer, which is started if need be; or a resource, for which one is made, for this object.
         name: The object's name.
-        condition: `condition(obj)`, asked on a thread of its own for every state that is seen; `obj` is None where
-            there is none. Ready ones are `exists`, `deleted(uid)` and `condition("Ready")`; `all_of`, `any_of` and
-            `not_` combine them. Fields that are not there yet may raise LookupError, TypeError or AttributeError.
+        condition: `condition(obj)`, a plain function, asked on a thread of its own for every state that is seen; `obj`
+            is None where there is none. Ready ones are `exists`, `deleted(uid)` and `condition("Ready")`; `all_of`,
+            `any_of` and `not_` combine them. Fields that are not there yet may raise LookupError, TypeError,
+            AttributeError or (of `next`) StopIteration; what else it raises is raised here.
         timeout: Seconds.
         namespace: The object's namespace, where it has one; None for the one in the name (`namespace/name`), for the
             only one that the informer watches, or for the configuration's, else `default`.
@@ -43,7 +44,8 @@ def wait_until(
 
     Raises:
         WaitTimeout: It was not met in time; it says what was missing, and what was last seen.
-        UsageError: The informer was stopped meanwhile.
+        UsageError: The informer was stopped meanwhile, or `condition` is an `async def` function.
+        NotCovered: The informer does not watch the namespace.
     """
     if isinstance(source, str):
         settings = config or load_config()
@@ -52,7 +54,7 @@ def wait_until(
         namespace = namespace or settings.namespace or "default"
         with SharedInformerFactory(settings) as factory:
             informer = factory.informer(
-                source, namespaces=[namespace], field_selector=f"metadata.name={name}"
+                source, namespaces=[namespace], field_selector={"metadata.name": name}
             )
             return wait_until(informer, name, condition, timeout, namespace=namespace)
     waiting = ObjectWait(source, name, namespace, condition)

@@ -218,8 +218,15 @@ class InformerFactory:
         if self._stopped:
             raise UsageError("the factory was stopped")
 
-    async def catch_up(self, informer: SharedIndexInformer, timeout: float | None) -> None:
+    async def catch_up(
+        self, informer: SharedIndexInformer, timeout: float | None, key: str | None = None
+    ) -> None:
         """Wait until a cache is as new as the server is now, which a list of metadata tells.
+
+        Args:
+            informer: Its cache.
+            timeout: Seconds.
+            key: The object that counts; None for all of them.
 
         Raises:
             StaleCache: It is not after `timeout` seconds.
@@ -231,7 +238,15 @@ class InformerFactory:
         options = replace(informer.options, metadata_only=True)
         resource = informer.resource
         scopes = options.scopes if resource is None or resource.namespaced else (None,)
-        await informer.catch_up({scope: self._list_watch(options, scope) for scope in scopes}, timeout)
+        if key is None:
+            list_watches = {scope: self._list_watch(options, scope) for scope in scopes}
+        else:
+            namespace, _, name = key.rpartition("/")
+            terms = [options.field_selector, parse_field_selector({"metadata.name": name})]
+            options = replace(options, field_selector=",".join(filter(None, terms)))
+            scope = namespace if namespace in scopes else None
+            list_watches = {scope: self._list_watch(options, namespace or None)}
+        await informer.catch_up(list_watches, timeout, key)
 
     async def stop_informer(self, informer: SharedIndexInformer) -> list[UserCode]:
         """Stop one informer and forget it; return what user code may still be running in."""

@@ -7,7 +7,7 @@ tells the handlers, on the loop's thread. What is not marked so may be called fr
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -196,10 +196,19 @@ class SharedIndexInformer:
             for scope, version in self._store.versions.items()
         ]
 
-    async def catch_up(self, list_watches: Mapping[str | None, ListWatch], timeout: float | None) -> None:
-        """Wait until the cache is as new as the server is now; `list_watches` by the namespaces that are watched."""
+    async def catch_up(
+        self, list_watches: Mapping[str | None, ListWatch], timeout: float | None, key: str | None = None
+    ) -> None:
+        """Wait until the cache is as new as the server is now; `list_watches` by the namespaces that are watched.
+
+        Where a key is given, they list that object alone.
+        """
+
+        def present(scope: str | None) -> Iterable[KubernetesObject]:
+            return (each for each in self._present_in(scope) if key is None or each.key == key)
+
         for scope, list_watch in list_watches.items():
-            state = await listed_state(list_watch, partial(self._present_in, scope))
+            state = await listed_state(list_watch, partial(present, scope))
             await self.freshness.wait_until_shown(state, self.indexer.get_by_key, timeout, scope)
 
     # -- what metrics ask, from any thread ------------------------------------------------------------------------

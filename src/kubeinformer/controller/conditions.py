@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kubeinformer.objects import KubernetesObject
@@ -39,6 +39,9 @@ class deleted:  # noqa: N801  # it reads as a word: `wait_until(pods, "web", del
 class condition:  # noqa: N801  # it reads as a word: `wait_until(pods, "web", condition("Ready"))`
     """Whether an entry of `status.conditions` says so, of the object's present generation.
 
+    Which generation it speaks of is in its `observedGeneration`, else in `status.observedGeneration`, as for
+    `kubectl wait`; where neither is there, it is taken for the present one.
+
     Args:
         type: The condition's type, such as `Ready`.
         status: What it is to say: `True`, `False` or `Unknown`.
@@ -62,7 +65,7 @@ class condition:  # noqa: N801  # it reads as a word: `wait_until(pods, "web", c
         if entry.get("status") != self._status:
             why = f" ({entry['reason']})" if entry.get("reason") else ""
             return f"{self._type} is {entry.get('status')}{why}, not {self._status}"
-        observed, generation = entry.get("observedGeneration"), found.generation
+        observed, generation = self._observed(found, entry), found.generation
         if isinstance(observed, int) and generation is not None and observed < generation:
             return f"{self._type} is {self._status} for generation {observed}, not yet for {generation}"
         return ""
@@ -71,12 +74,14 @@ class condition:  # noqa: N801  # it reads as a word: `wait_until(pods, "web", c
         return f"condition({self._type}={self._status})"
 
     def _entry(self, found: KubernetesObject) -> Mapping[str, Any] | None:
-        status = found.get("status") or {}
-        entries = status.get("conditions") if isinstance(status, dict) else None
-        for entry in entries or ():
-            if isinstance(entry, dict) and entry.get("type") == self._type:
-                return entry
-        return None
+        return next(
+            (entry for entry in _entries(found.get("status")) if entry.get("type") == self._type), None
+        )
+
+    @staticmethod
+    def _observed(found: KubernetesObject, entry: Mapping[str, Any]) -> Any:
+        observed = entry.get("observedGeneration")
+        return observed if isinstance(observed, int) else found["status"].get("observedGeneration")
 
 
 def describe(found: KubernetesObject | None) -> str:
@@ -90,9 +95,12 @@ def describe(found: KubernetesObject | None) -> str:
     if isinstance(status, dict):
         if isinstance(status.get("phase"), str):
             parts.append(f"phase {status['phase']}")
-        parts += [
-            f"{entry.get('type')}={entry.get('status')}"
-            for entry in status.get("conditions") or ()
-            if isinstance(entry, dict)
-        ]
+        parts += [f"{entry.get('type')}={entry.get('status')}" for entry in _entries(status)]
     return ", ".join(parts)
+
+
+def _entries(status: object) -> Iterator[Mapping[str, Any]]:
+    """Yield the conditions of a status, whatever its resource has under that name."""
+    entries = status.get("conditions") if isinstance(status, dict) else None
+    if isinstance(entries, list):
+        yield from (entry for entry in entries if isinstance(entry, dict))

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, Final, Literal, NamedTuple
 
-from kubeinformer.controller.steps import Procedure
-from kubeinformer.errors import Conflict, NotFound
+from kubeinformer.controller.steps import Procedure, check_plain
+from kubeinformer.errors import Conflict, NotFound, UsageError
 from kubeinformer.objects import KubernetesObject
 
 TRIES: Final = 5
+_IDENTITY: Final = ("name", "namespace", "resourceVersion")
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -29,29 +30,55 @@ class Written(NamedTuple):
 def create_or_update(resource: str, name: str, change: Change, namespace: str | None) -> Procedure[Written]:
     """Get an object, let `change` make it as it should be, and write it where that is a difference.
 
-    A concurrent writer's Conflict leads to another try on the latest state, up to five of them.
+    Another writer's Conflict, or deletion, leads to another try on the latest state, up to five of them.
     """
     for _ in range(TRIES - 1):
         try:
-            return (yield from _once(resource, name, change, namespace))
+            written = yield from _once(resource, name, change, namespace)
         except Conflict:
             continue
-    return (yield from _once(resource, name, change, namespace))
+        if written is not None:
+            return written
+    written = yield from _once(resource, name, change, namespace)
+    if written is None:
+        raise UsageError(f"{resource} {name}: deleted by somebody else at each of {TRIES} tries")
+    return written
 
 
-def _once(resource: str, name: str, change: Change, namespace: str | None) -> Procedure[Written]:
+def _once(resource: str, name: str, change: Change, namespace: str | None) -> Procedure[Written | None]:
+    """Try it once; None where the object was deleted between the look and the write."""
     try:
         existing: KubernetesObject = yield lambda client: client.get(resource, name, namespace)
     except NotFound:
-        metadata = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
-        body: dict[str, Any] = {"metadata": metadata}
-        change(body)
+        identity = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
+        body = _changed({"metadata": dict(identity)}, change, identity)
+        named = body["metadata"].get("namespace")
+        if namespace is None and named:  # there it is to be found again
+            return (yield from _once(resource, name, change, named))
         created: KubernetesObject = yield lambda client: client.create(resource, body, namespace)
         return Written(created, "created")
     before = existing.to_dict()
-    wanted = deepcopy(before)
-    change(wanted)
+    # Without its version, where `change` made metadata anew, it would go over whatever others wrote meanwhile.
+    identity = {key: before["metadata"][key] for key in _IDENTITY if key in before["metadata"]}
+    wanted = _changed(deepcopy(before), change, identity)
     if wanted == before:
         return Written(existing, "unchanged")
-    updated: KubernetesObject = yield lambda client: client.update(resource, wanted, namespace)
-    return Written(updated, "updated")
+    try:
+        updated: KubernetesObject = yield lambda client: client.update(resource, wanted, namespace)
+    except NotFound:
+        return None
+    # A difference that the server's own defaults make up again is none, and is not stored.
+    is_same = updated.resource_version == existing.resource_version != ""
+    return Written(updated, "unchanged" if is_same else "updated")
+
+
+def _changed(body: dict[str, Any], change: Change, identity: dict[str, str]) -> dict[str, Any]:
+    """Return a body after its change, which may leave out which object it is, but not make it another one."""
+    check_plain(change(body), "change")
+    body["metadata"] = metadata = {**identity, **(body.get("metadata") or {})}
+    for key in ("name", "namespace"):
+        if key in identity and metadata[key] != identity[key]:
+            raise UsageError(
+                f"change must not turn {key} {identity[key]} into {metadata[key]}: give it to the call"
+            )
+    return body

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from kubeinformer.controller.requests import RequeueAfter
-from kubeinformer.controller.steps import Procedure
-from kubeinformer.errors import Conflict, NotFound
+from kubeinformer.controller.steps import Procedure, check_plain
+from kubeinformer.errors import Conflict, NotFound, UsageError
 from kubeinformer.objects import KubernetesObject
 
 Finalizers = tuple[str, ...]
@@ -53,13 +53,18 @@ def finalized(
         if latest is None:
             return None
         if latest.deletion_timestamp is None:
-            return (yield lambda _: apply(latest))
+            result = yield lambda _: apply(latest)
+            check_plain(result, "apply of a blocking Finalizer")
+            return result
         found = latest
     if name not in found.finalizers:
         return None
     result = yield lambda _: cleanup(found)
+    check_plain(result, "cleanup of a blocking Finalizer")
     if isinstance(result, RequeueAfter):  # it is not finished yet
         return result
+    if result is not None:  # False, say: whether it has finished is not to be guessed
+        raise UsageError(f"cleanup returns None or requeue_after(...), not {type(result).__name__}")
     yield from removed(found, resource, name)
     return None
 

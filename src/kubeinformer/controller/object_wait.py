@@ -5,16 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
+from typing import Final
 
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.controller.combinators import missing, name_of
 from kubeinformer.controller.conditions import describe
-from kubeinformer.errors import UsageError, WaitTimeout
+from kubeinformer.controller.steps import check_plain
+from kubeinformer.errors import KubeInformerError, NotFound, UsageError, WaitTimeout
 from kubeinformer.fronts.engine import Engine
 from kubeinformer.fronts.informer import InformerFront
 from kubeinformer.objects import KubernetesObject
 
 Condition = Callable[[KubernetesObject | None], bool]
+NOT_THERE_YET: Final = (LookupError, TypeError, AttributeError, StopIteration)
+"""What a condition raises where a field, or with `next` an entry, is not there yet."""
 
 
 class ObjectWait:
@@ -25,8 +30,8 @@ class ObjectWait:
         name: The object's name.
         namespace: Its namespace, which counts where the resource has namespaces; None for the one in the name
             (`namespace/name`), for the only one that is watched, or for the configuration's, else `default`.
-        condition: `condition(obj)`; `obj` is None where there is none. LookupError, TypeError and AttributeError mean
-            that it is not met: a field is not there yet.
+        condition: `condition(obj)`; `obj` is None where there is none. What NOT_THERE_YET has means that it is not
+            met.
 
     Attributes:
         met: Done with the object (or None) once the condition is met, or with what the condition raised, or with a
@@ -53,13 +58,31 @@ class ObjectWait:
         self._registration.delivery.ended.add_done_callback(self._stopped)
 
     async def begin(self) -> None:
-        """Start the informer where it is not running, and return when it is filled. On the loop of its factory."""
-        await self._engine.core.start()
-        await self._engine.core.wait_until(self._unsynced, None)
+        """Start the informer where it is not running, and return when it is filled. On the loop of its factory.
+
+        Where a cache that was filled before lacks the object, it may not have seen yet what the program has just
+        made: one list of that object tells.
+        """
+        core, informer = self._engine.core, self._informer
+        await core.start()
+        was_filled = informer.has_synced
+        await core.wait_until(self._unsynced, None)
+        if was_filled and not self.met.done() and informer.indexer.get_by_key(self._key) is None:
+            with suppress(KubeInformerError):  # what the cache says has to do
+                await core.catch_up(informer, None, self._key)
 
     def look(self) -> None:
-        """Ask the condition for the absence of the object, where it is absent from the filled cache."""
-        if self._informer.indexer.get_by_key(self._key) is None:
+        """Ask the condition for the absence of the object, where it is absent from the filled cache.
+
+        Raises:
+            NotCovered: Its namespace is not watched: there is nothing to be seen of it.
+        """
+        namespace, _, name = self._key.rpartition("/")
+        if self.met.done():  # perhaps before the cache was filled
+            return
+        try:
+            self._informer.lister.get(name, namespace or None)
+        except NotFound:
             self._look_now(None)
 
     def end(self) -> None:
@@ -98,8 +121,8 @@ class ObjectWait:
         try:
             self._condition(self._last)  # what it lacks, it may say by an error
             return missing(self._condition, self._last)
-        except (LookupError, TypeError, AttributeError) as error:
-            return f"{name_of(self._condition)} found no {error}"
+        except NOT_THERE_YET as error:
+            return f"{name_of(self._condition)} found no {str(error) or 'next item'}"
 
     def _stopped(self, _: object) -> None:
         with self._lock:
@@ -120,9 +143,11 @@ class ObjectWait:
             if self.met.done():
                 return
             try:
-                if self._condition(found):
+                answer = self._condition(found)
+                check_plain(answer, "a condition")
+                if answer:
                     self.met.set_result(found)
-            except (LookupError, TypeError, AttributeError):
+            except NOT_THERE_YET:
                 pass
-            except Exception as error:  # noqa: BLE001  # user code: whoever waits is to hear of it
+            except BaseException as error:  # noqa: BLE001  # user code, `pytest.fail` say: whoever waits is to hear of it
                 self.met.set_exception(error)

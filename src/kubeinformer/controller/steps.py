@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
-from kubeinformer.errors import KubeInformerError
+from kubeinformer.errors import KubeInformerError, UsageError
 
 T = TypeVar("T")
 Step = Callable[[Any], Any]
@@ -30,6 +30,17 @@ def run(procedure: Procedure[T], client: object) -> T:
                 step = procedure.send(result)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]  # what the procedure returns
+
+
+def check_plain(result: object, what: str) -> None:
+    """Raise UsageError where a function that is called, not awaited, turns out to be an `async def` one.
+
+    Its work was not done, and what it returned counts as true.
+    """
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()  # nobody will await it, and nobody need complain
+        raise UsageError(f"{what} is a plain function, not an async def one")
 
 
 async def run_async(procedure: Procedure[T], client: object) -> T:
