@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import os
+import signal
+import subprocess
+import sys
 import threading
+import weakref
 
 import pytest
 from tests.controller.conftest import Noting, config_map
+from tests.programs import running
 
-from kubeinformer import CacheSyncTimeout, Controller, SharedInformerFactory, UsageError, run_all
+from kubeinformer import CacheSyncTimeout, Controller, Request, SharedInformerFactory, UsageError, run_all
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.waiting import eventually, eventually_equal
 
@@ -121,6 +128,117 @@ def test_a_factory_that_stops_ends_the_run(server: APIServer, caplog: pytest.Log
     assert not running.is_alive()
 
 
+def threads_of(*names: str) -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(names)]
+
+
+def test_caches_of_several_factories_fill_at_a_time(
+    server: APIServer, factory: SharedInformerFactory
+) -> None:
+    """One time-out for all of them, which names each cache that is missing, whichever factory it is of."""
+    with SharedInformerFactory(server.config) as another:
+        controller = Controller("wide", Noting(), sync_timeout=2)
+        for each, resource in ((factory, "configmaps"), (another, "configmaps"), (another, "secrets")):
+            controller.watch(each.informer(resource))
+        with server.deny(), pytest.raises(CacheSyncTimeout, match="after 2 s") as caught:
+            controller.run()
+    assert set(caught.value.reasons) == {"configmaps", "secrets"}
+    assert caught.value.reasons["configmaps"].count("list configmaps: 403 Forbidden") == 2
+
+
+def test_a_run_that_is_refused_leaves_its_controllers_as_they_were() -> None:
+    """They can be stopped, which would wait for ever for the end of a run that never began, and run after all."""
+    reconcile = Noting()
+    used, fresh = Controller("used", Noting()), Controller("fresh", reconcile)
+    with used:
+        pass
+    with pytest.raises(UsageError, match="used: a controller runs once"):
+        run_all(fresh, used)
+    with pytest.raises(UsageError, match="fresh is there twice"):
+        run_all(fresh, fresh)
+    fresh.stop()
+    fresh.enqueue("a")
+    with fresh:
+        eventually_equal(lambda: reconcile.keys, ["a"])
+
+
+def test_a_run_that_cannot_begin_takes_no_keys(server: APIServer, factory: SharedInformerFactory) -> None:
+    """Where one informer is stopped the others do not go on to feed a queue that nobody empties."""
+    with SharedInformerFactory(server.config) as another:
+        secrets = another.informer("secrets")
+        another.start()
+    maps = factory.informer("configmaps")
+    controller = Controller("half", Noting())
+    controller.watch(maps)
+    controller.watch(secrets)
+    with pytest.raises(UsageError, match="stopped"):
+        controller.run()
+    factory.start()
+    factory.wait_for_cache_sync(30)
+    created = server.create("configmaps", config_map("a"))
+    maps.wait_for(created["metadata"]["resourceVersion"])
+    assert not maps.shared._processor._registrations
+
+
+def test_a_factory_does_not_keep_what_has_run(factory: SharedInformerFactory) -> None:
+    """One that outlives many controllers holds neither their queues nor their histories."""
+    engines = []
+    for number in range(3):
+        controller = Controller(f"passing-{number}", Noting())
+        controller.watch(factory.informer("configmaps"))
+        with controller:
+            engines.append(weakref.ref(controller.engine))
+        del controller
+    gc.collect()
+    assert [engine() for engine in engines] == [None] * 3
+
+
+def test_a_stop_ends_a_start_that_waits(server: APIServer, factory: SharedInformerFactory) -> None:
+    """From another thread, while the caches fill; nothing is reconciled and no thread is left."""
+    reconcile = Noting()
+    controller = Controller("brief", reconcile)
+    controller.watch(factory.informer("configmaps"))
+    controller.enqueue("a")
+    with server.stall():
+        starting = threading.Thread(target=controller.start, daemon=True)
+        starting.start()
+        eventually(lambda: bool(threads_of("kubeinformer-run")))
+        controller.stop()
+        starting.join(30)
+        assert not starting.is_alive()
+    eventually(lambda: not threads_of("kubeinformer-run", "kubeinformer-brief"))
+    assert not reconcile.requests
+
+
+def test_a_reconcile_that_stops_its_controller_leaves_no_thread() -> None:
+    """Nobody else needs to stop it again."""
+
+    def stop(_: Request) -> None:
+        controller.stop()
+
+    controller = Controller("ending", stop)
+    controller.start()
+    controller.enqueue("a")
+    eventually(lambda: not threads_of("kubeinformer-run", "kubeinformer-ending"))
+    controller.stop()
+
+
+def test_a_thread_that_cannot_start_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error comes out at once, not after the grace period."""
+    begin = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "kubeinformer-many-1":
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    controller = Controller("many", Noting(), workers=3, grace_period=3600)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        controller.start()
+    eventually(lambda: not threads_of("kubeinformer-run", "kubeinformer-many"))
+
+
 def test_a_start_that_fails_leaves_nothing_behind(server: APIServer, factory: SharedInformerFactory) -> None:
     """The error comes out of `start`; `stop` is harmless after it, and no thread is left."""
     controller = Controller("failing", Noting(), sync_timeout=0.3)
@@ -130,3 +248,82 @@ def test_a_start_that_fails_leaves_nothing_behind(server: APIServer, factory: Sh
     controller.stop()
     names = [thread.name for thread in threading.enumerate()]
     assert not [name for name in names if name.startswith(("kubeinformer-run", "kubeinformer-failing"))]
+
+
+FORKS = """
+import os
+import signal
+from kubeinformer import Controller, UsageError
+
+with Controller("forked", lambda request: None) as controller:
+    controller.enqueue("before")
+    while controller.explain("before").last is None:
+        pass
+    if child := os.fork():
+        _, status = os.waitpid(child, 0)
+    else:
+        status = 1
+        try:
+            controller.enqueue("after")
+            assert controller.explain("before").last.result == "success"
+            controller.stop()
+            try:
+                controller.run()
+            except UsageError as error:
+                status = 0 if "made before the fork" in str(error) else 2
+        finally:
+            os._exit(status)
+raise SystemExit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_of_a_fork_does_not_wait_for_its_parents_run() -> None:
+    """In the child `stop` returns at once, and `run` says what to do."""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+STUCK = """
+import threading
+from kubeinformer import Controller
+
+def reconcile(request):
+    print(request.key, flush=True)
+    threading.Event().wait()
+
+controller = Controller("stuck", reconcile, grace_period=3600)
+controller.enqueue("a")
+controller.run()
+print("ended", flush=True)
+"""
+STUCK_ASYNC = """
+import asyncio
+from kubeinformer.aio import Controller
+
+async def reconcile(request):
+    print(request.key, flush=True)
+    await asyncio.Event().wait()
+
+async def main():
+    controller = Controller("stuck", reconcile, grace_period=3600)
+    controller.enqueue("a")
+    await controller.run()
+
+asyncio.run(main())
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize("face", [STUCK, STUCK_ASYNC], ids=["blocking", "asyncio"])
+def test_a_second_signal_ends_a_run_at_once(face: str) -> None:
+    """Who presses Ctrl-C again waits for no reconcile any more, whatever its grace period."""
+    with running([sys.executable, "-c", face]) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "a\n"
+        program.send_signal(signal.SIGINT)
+        program.send_signal(signal.SIGTERM)  # another one: equal ones that come together are one
+        output, errors = program.communicate(timeout=60)
+    assert (output, program.returncode) == ("ended\n", 0)
+    assert "a second signal: what is under way is not waited for" in errors

@@ -60,3 +60,18 @@ def test_prometheus_shows_what_became_of_runs(caplog: pytest.LogCaptureFixture) 
         assert value('workqueue_adds_total{name="metered"') == 8
         assert value('workqueue_retries_total{name="metered"') == 3
     assert "metered" not in generate_latest(registry).decode()
+
+
+def test_a_controller_that_ends_with_a_backlog_takes_its_metrics_along() -> None:
+    """Keys that nobody takes any more are no depth of a queue."""
+    registry = CollectorRegistry()
+
+    def reconcile(_: Request) -> None:
+        eventually(lambda: controller._reconciling.queue.is_shut_down)
+
+    controller = Controller("busy", reconcile, metrics=PrometheusMetrics(registry))
+    with controller:
+        for number in range(10):
+            controller.enqueue(f"key-{number}")
+        eventually(lambda: 'workqueue_depth{name="busy"} 9.0' in generate_latest(registry).decode())
+    assert "busy" not in generate_latest(registry).decode()

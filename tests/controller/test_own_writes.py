@@ -204,7 +204,7 @@ def test_writes_are_those_of_the_run_whatever_thread_makes_them(
         assert all(done.acquire(timeout=30) for key in keys if key.startswith("shown"))
     writes = controller._reconciling.own_writes
     assert writes is not None
-    assert not [key for key in keys if writes.missing(key)]
+    assert not [key for key in keys if writes.missing(key)[0]]
     assert len(writes) == 0
 
 

@@ -78,6 +78,24 @@ def test_async_iterables_and_queues_are_read_on_the_loop(caplog: pytest.LogCaptu
     assert "a source of keys, which is over raised RuntimeError" in caplog.text
 
 
+def test_an_async_iterable_without_end_leaves_the_loop_to_others() -> None:
+    """One that never waits, too: the controller works meanwhile, and can be stopped."""
+
+    async def numbers() -> AsyncIterator[str]:
+        while True:
+            yield "default/a"
+
+    seen: list[str] = []
+
+    async def reconcile(request: aio.Request) -> None:
+        seen.append(request.key)
+
+    controller = Controller("flooded", reconcile)
+    controller.watch(numbers())
+    with controller:
+        eventually(lambda: len(seen) > 3)
+
+
 def test_a_timer_asks_again_and_again(caplog: pytest.LogCaptureFixture) -> None:
     """The same keys once a period, or what a function says; where it raises, the next tick may be better."""
     reconcile = Noting()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import count
 from typing import Self
 
 from kubeinformer.aio.factory import SharedInformerFactory
@@ -27,8 +28,9 @@ class Controller(ControllerFront):
     async def run(self, *, leader_election: LeaderElector | None = None) -> None:
         """Start the factories of its informers, wait for their caches, and work until SIGINT, SIGTERM or :meth:`stop`.
 
-        No reconcile begins before every cache it watches is filled and mapped to keys. At the end no new one begins,
-        and those under way have `grace_period` seconds. The factories go on. Signals are taken in the main thread only.
+        No reconcile begins before every cache of its factories is filled, and what it watches mapped to keys. At the
+        end no new one begins, and those under way have `grace_period` seconds, or until a second signal. The factories
+        go on. Signals are taken in the main thread only.
 
         Args:
             leader_election: Lets it work only while this replica leads; the caches are filled before.
@@ -61,13 +63,14 @@ class Controller(ControllerFront):
 
         Stopping twice, or before the run, is harmless.
         """
-        if self._running is None:
+        running = self._run
+        if running is None:
             return
-        self._running.stop()
+        running.stop()
         if waits_for_itself():
             return
-        if not self._running.ended.done():
-            await asyncio.wait([asyncio.wrap_future(self._running.ended)])
+        if not running.ended.done():
+            await asyncio.wait([asyncio.wrap_future(running.ended)])
         if self._background is not None:
             background, self._background = self._background, None
             await background
@@ -95,7 +98,14 @@ async def run_all(
         UsageError: There is nothing to run, or a controller has run already.
     """
     running = prepare(parts, leader_election)
-    async with ended_by_signals_on_loop(running.stop):
+    signals = count(1)
+
+    def end() -> None:
+        running.stop()
+        if next(signals) == 2:
+            running.hurry()
+
+    async with ended_by_signals_on_loop(end):
         await running.run()
 
 

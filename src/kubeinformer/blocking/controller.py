@@ -27,8 +27,9 @@ class Controller(ControllerFront):
     def run(self, *, leader_election: LeaderElector | None = None) -> None:
         """Start the factories of its informers, wait for their caches, and work until SIGINT, SIGTERM or :meth:`stop`.
 
-        No reconcile begins before every cache it watches is filled and mapped to keys. At the end no new one begins,
-        and those under way have `grace_period` seconds. The factories go on. Signals are taken in the main thread only.
+        No reconcile begins before every cache of its factories is filled, and what it watches mapped to keys. At the
+        end no new one begins, and those under way have `grace_period` seconds, or until a second signal. The factories
+        go on. Signals are taken in the main thread only.
 
         Args:
             leader_election: Lets it work only while this replica leads; the caches are filled before.
@@ -54,14 +55,15 @@ class Controller(ControllerFront):
 
         Stopping twice, or before the run, is harmless.
         """
-        if self._running is None:
+        running = self._run
+        if running is None:
             return
-        self._running.stop()
+        running.stop()
         if waits_for_itself():
             return
         while True:
             with suppress(TimeoutError):
-                self._running.ended.result(SLICE)
+                running.ended.result(SLICE)
                 break
         if self._background is not None:
             background, self._background = self._background, None
@@ -146,6 +148,7 @@ class _Background:
             self._portal.stop()
 
     def _log_end(self, _: object) -> None:
+        self._portal.close()  # it may have ended by itself: then nobody else does
         if not self._future.cancelled() and self._running.ready.done():
             error = self._future.exception()
             if error is not None and self._running.ready.exception() is None:

@@ -240,8 +240,8 @@ class Client:
             answer = await self._session.send(
                 "DELETE", "delete", found, path, body=msgspec.json.encode(_given(options))
             )
-        deleted = read_deleted(answer, found)
-        written(found, self._namespace(found, namespace), name, deleted)
+        deleted, deleted_uid = read_deleted(answer, found)
+        written(found, self._namespace(found, namespace), name, deleted, deleted_uid)
         return deleted
 
     async def _pages(self, resource: Resource, path: str, query: Mapping[str, str]) -> Objects:

@@ -16,6 +16,14 @@ class _Type(msgspec.Struct, rename="camel"):
     api_version: str | None = None
 
 
+class _DeletedDetails(msgspec.Struct):
+    uid: str = ""
+
+
+class _Deleted(msgspec.Struct):
+    details: _DeletedDetails = msgspec.field(default_factory=_DeletedDetails)
+
+
 class _ListMetadata(msgspec.Struct):
     next_page: str | None = msgspec.field(default=None, name="continue")
 
@@ -40,15 +48,20 @@ def read_object(body: bytes, resource: Resource, subresource: str = "") -> Kuber
     )
 
 
-def read_deleted(body: bytes, resource: Resource) -> KubernetesObject | None:
-    """Return the object in the answer to a delete, None where it is a mere Status.
+def read_deleted(body: bytes, resource: Resource) -> tuple[KubernetesObject | None, str]:
+    """Return the object in the answer to a delete, None where it is a mere Status; and its uid, "" where none is said.
 
     Raises:
         InvalidObject: It can't be read as an object.
     """
     found = _type_of(body)
-    is_status = found.kind == "Status" and found.api_version == "v1"
-    return None if is_status else decode_object(body, resource)
+    if found.kind != "Status" or found.api_version != "v1":
+        deleted = decode_object(body, resource)
+        return deleted, deleted.uid
+    try:
+        return None, msgspec.json.decode(body, type=_Deleted).details.uid
+    except msgspec.ValidationError:  # the details of some aggregated API
+        return None, ""
 
 
 def read_page(body: bytes, resource: Resource) -> tuple[list[KubernetesObject], str]:

@@ -20,7 +20,8 @@ class Write:
         resource: What was written.
         namespace: The object's namespace, "" where it has none.
         name: The object's name, "" where that is not known.
-        result: What the server answered; None for a deletion that left nothing.
+        result: What the server answered; None where it only confirmed a deletion.
+        deleted_uid: Which object was deleted ("": the server did not say); None for a write that is no deletion.
         is_certain: False where no answer, or an odd one, came: it may have been done or not.
     """
 
@@ -28,6 +29,7 @@ class Write:
     namespace: str
     name: str
     result: KubernetesObject | None
+    deleted_uid: str | None = None
     is_certain: bool = True
 
     @property
@@ -40,11 +42,17 @@ write_observer: ContextVar[Callable[[Write], object] | None] = ContextVar("write
 """Called with each write that is made in the context where it is set."""
 
 
-def written(resource: Resource, namespace: str | None, name: str, result: KubernetesObject | None) -> None:
+def written(
+    resource: Resource,
+    namespace: str | None,
+    name: str,
+    result: KubernetesObject | None,
+    deleted_uid: str | None = None,
+) -> None:
     """Tell the observer of a write, if there is one."""
     observer = write_observer.get()
     if observer is not None:
-        observer(Write(resource, namespace or "", name, result))
+        observer(Write(resource, namespace or "", name, result, deleted_uid))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from kubeinformer.controller.history import Explanation
 from kubeinformer.controller.mappers import Mapper, own_key
 from kubeinformer.controller.predicates import Predicate
 from kubeinformer.controller.reconciling import Reconciling
+from kubeinformer.controller.requests import check_priority
 from kubeinformer.controller.running import Running, parts_of
 from kubeinformer.controller.sources import InformerSource, source_of
 from kubeinformer.controller.workers import Reconcile
@@ -70,13 +71,24 @@ class ControllerFront:
             clock: Time and chance.
 
         Raises:
-            ValueError: There are no workers, or no name.
+            ValueError: There are no workers, or no name, or a time is negative.
             TypeError: `reconcile` is not callable.
         """
         if not name or workers < 1:
             raise ValueError("a controller needs a name, and one worker at least")
         if not callable(reconcile):
             raise TypeError(f"reconcile is not callable: {reconcile!r}")
+        if reconcile_timeout is not None and not reconcile_timeout > 0:
+            raise ValueError(f"reconcile_timeout is in seconds, or None, not {reconcile_timeout!r}")
+        seconds = {
+            "debounce": debounce,
+            "read_your_writes": read_your_writes,
+            "sync_timeout": sync_timeout,
+            "grace_period": grace_period,
+        }
+        for option, value in seconds.items():
+            if not value >= 0:
+                raise ValueError(f"{option} is in seconds, not {value!r}")
         self.name = name
         self._reconciling = Reconciling(
             name,
@@ -130,7 +142,13 @@ class ControllerFront:
             key: The key.
             priority: Higher ones come first; live changes have 0, the first load and resyncs -100.
             reason: What `request.reason` is to say.
+
+        Raises:
+            TypeError: The key is no string, or the priority no whole number.
         """
+        if not isinstance(key, str):
+            raise TypeError(f"a key is a string ('namespace/name'), not {key!r}")
+        check_priority(priority)
         self._reconciling.ask(key, reason, priority)
 
     def explain(self, key: str) -> Explanation:
@@ -146,14 +164,18 @@ class ControllerFront:
     def __reduce__(self) -> str:
         raise TypeError("a controller is bound to its process and cannot be pickled")
 
-    def _begin(self, running: Running) -> None:
+    @property
+    def _run(self) -> Running | None:
+        """The run that it is part of; in the child of a fork there is none, whatever its parent does."""
+        return self._running if os.getpid() == self._pid else None
+
+    def _check_may_begin(self) -> None:
         if os.getpid() != self._pid:
             raise UsageError(
                 f"{self.name} was made before the fork; make a new controller in the child process"
             )
         if self._running is not None:
             raise UsageError(f"{self.name}: a controller runs once; make a new one")
-        self._running = running
 
 
 def prepare(parts: tuple[Any, ...], elector: ElectorFront | None) -> Running:
@@ -164,7 +186,11 @@ def prepare(parts: tuple[Any, ...], elector: ElectorFront | None) -> Running:
         TypeError: A part is neither.
     """
     running = Running(*parts_of(parts), elector)
-    for part in parts:
-        if isinstance(part, ControllerFront):
-            part._begin(running)
+    controllers = [part for part in parts if isinstance(part, ControllerFront)]
+    for controller in controllers:
+        controller._check_may_begin()
+        if controllers.count(controller) > 1:
+            raise UsageError(f"{controller.name} is there twice")
+    for controller in controllers:  # now that nothing is refused: one that has not begun would never end
+        controller._running = running
     return running

@@ -48,6 +48,7 @@ class ControllerEngine:
         self._informers: list[InformerSource] = []
         self._sources: list[Source] = []
         self._begun = False
+        self._hurried = asyncio.Event()
         if read_your_writes:
             reconciling.wait_for_own_writes(lambda: self._informers, read_your_writes)
 
@@ -75,18 +76,28 @@ class ControllerEngine:
         """Take in keys from informers; whether these run is the run's business.
 
         Raises:
-            UsageError: It has run already.
+            UsageError: It has run already, or an informer is stopped: then it takes in none.
         """
         if self._begun:
             raise UsageError(f"{self.name}: a controller runs once; make a new one")
         self._begun = True
-        for source in self._informers:
-            source.start(self.reconciling)
+        try:
+            for source in self._informers:
+                source.start(self.reconciling)
+        except BaseException:
+            for source in self._informers:
+                source.stop()
+            raise
 
     def missing(self, engine: Engine) -> dict[str, str]:
         """Return which caches of a factory have not brought all their keys, and why."""
         mine = [source for source in self._informers if source.engine is engine]
         return {source.informer.options.name: reason for source in mine if (reason := source.missing)}
+
+    def caches_are_filled(self) -> None:
+        """Hear that all caches of the run are filled; harmless when heard again. From any thread."""
+        for source in self._informers:
+            source.caches_are_filled()
 
     def work(self) -> None:
         """Start the other sources, and the workers."""
@@ -105,12 +116,19 @@ class ControllerEngine:
         self._workers.stop()
         self.reconciling.close()
         grace = self._grace_period if grace_period is None else grace_period
-        ended = await _ends(self.reconciling.clock, grace, self._workers.ended)
-        if not ended:
+        ended = await _ends(self.reconciling.clock, grace, self._ended_or_hurried)
+        if not ended or self._hurried.is_set():
             self._workers.cancel()
             await _ends(self.reconciling.clock, CANCEL_WAIT, self._workers.ended)
         for run in list(self.reconciling.runs.values()):
             _log.warning("%s: %s is still being reconciled after stop", self.name, run.request.key)
+
+    def hurry(self) -> None:
+        """Have `stop` wait no longer for runs under way."""
+        self._hurried.set()
+
+    async def _ended_or_hurried(self) -> None:
+        await first_of(self._workers.ended(), self._hurried.wait())
 
     async def ended(self) -> None:
         """Return when no run is under way any more, however long that takes."""

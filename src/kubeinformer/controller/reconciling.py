@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,9 +17,10 @@ from kubeinformer.clock import Clock
 from kubeinformer.controller.controller_metrics import ControllerMetrics
 from kubeinformer.controller.history import Explanation, History, Reconciliation
 from kubeinformer.controller.own_writes import LOOK_AGAIN, OwnWrites
+from kubeinformer.controller.reasons import DEFAULT_REASON, Reasons
 from kubeinformer.controller.requests import Request, RequeueAfter
 from kubeinformer.controller.sources import InformerSource
-from kubeinformer.errors import KubeInformerError, TerminalError
+from kubeinformer.errors import KubeInformerError, ShutDown, TerminalError
 from kubeinformer.forks import renew_in_child
 from kubeinformer.metrics import MetricsProvider
 from kubeinformer.workqueue.limiters import RateLimiter
@@ -26,8 +28,8 @@ from kubeinformer.workqueue.queue import WorkQueue
 from kubeinformer.workqueue.queue_core import Entry
 
 _log = logging.getLogger("kubeinformer.controller")
-DEFAULT_REASON: Final = "asked for"
 LIMITER_FAILED: Final = 1.0  # seconds that a failed key waits where its limiter raises
+LONGEST_ERROR: Final = 2_000  # characters of an error that are logged in a line, and remembered
 
 
 @dataclass(slots=True)
@@ -83,10 +85,11 @@ class Reconciling:
         self.own_writes: OwnWrites | None = None
         self.may_begin: Callable[[], bool] = lambda: True
         self._debounce = debounce
-        self._reasons: dict[str, str] = {}  # of keys that wait
+        self._reasons = Reasons()
+        self._asking = threading.RLock()  # reasons and queue go together; a signal handler may ask, too
         self._history = History()
         self._lock = threading.Lock()
-        renew_in_child(self, _lock=threading.Lock)
+        renew_in_child(self, _lock=threading.Lock, _asking=threading.RLock)
         self._provider = metrics
         self._metrics = ControllerMetrics(name, workers, lambda: len(self.runs))
         if metrics is not None:
@@ -100,32 +103,45 @@ class Reconciling:
 
     def ask(self, key: str, reason: str = DEFAULT_REASON, priority: int = 0) -> None:
         """Ask for a run of a key."""
-        self._reasons[key] = reason
-        if self._debounce:
-            self.queue.add_after(key, self._debounce, priority, retry=False)
-        else:
-            self.queue.add(key, priority)
+        with self._asking:
+            if self.queue.is_shut_down:
+                return
+            if self._reasons.is_wish(key) and not self._comes_within(key, self._debounce):
+                self._reasons.take(key)
+            self._reasons.add(key, reason)
+            if self._debounce:
+                self.queue.add_after(key, self._debounce, priority, retry=False)
+            else:
+                self.queue.add(key, priority)
 
     def fault(self, where: str, error: BaseException) -> None:
         """Hear that user code beside the reconcile raised."""
         with self._lock:
             self._metrics.mapper_failed()
-        _log.error("%s: %s raised %r", self.name, where, error, exc_info=error)
+        _tell(logging.ERROR, "%s: %s raised %r", self.name, where, error, exc_info=error)
 
     # -- what workers call --------------------------------------------------------------------------------------
 
     def begin(self, entry: Entry[str]) -> Run | None:
         """Return the run for a key that was taken from the queue; None where it has to wait, and was given back."""
         key = entry.key
-        reason = self._reasons.pop(key, DEFAULT_REASON)
-        if self.own_writes is not None and (missing := self.own_writes.missing(key)):
-            if not self.own_writes.is_overdue(key):
-                self._reasons.setdefault(key, reason)
+        missing, is_overdue = ("", False) if self.own_writes is None else self.own_writes.missing(key)
+        if missing and not is_overdue:
+            with self._asking:
+                self._reasons.settle(key)
                 self.queue.add_after(key, LOOK_AGAIN, entry.priority, retry=False)
-                self.queue.done(key)
-                return None
-            _log.warning("%s: %s goes on though the caches have not shown %s", self.name, key, missing)
-        request = Request.of(key, reason, self._failures(key) + 1, entry.priority)
+            self.queue.done(key)
+            return None
+        if missing:
+            words = "%s: %s goes on though the caches have not shown %s"
+            _tell(logging.WARNING, words, self.name, key, missing)
+        with self._asking:
+            # Asked for since it was handed out: this run sees that state, and the next one comes because of it.
+            is_due_again = self.queue.due_in(key) is not None
+            reasons = self._reasons
+            reason = reasons.take_all_but_latest(key) if is_due_again else reasons.take(key)
+            attempt = self._failures(key) + 1
+        request = Request.of(key, reason, attempt, entry.priority)
         run = self.runs[key] = Run(request, self.clock.now())
         return run
 
@@ -140,32 +156,37 @@ class Reconciling:
             kind = type(result).__name__
             self.failed(run, TerminalError(f"a reconcile returns requeue_after(...) or None, not {kind}"))
             return
-        self._forget(key)
-        if result is None:
-            self._end(run, "success")
-            return
-        priority = run.request.priority if result.priority is None else result.priority
-        self._reasons.setdefault(key, f"requeue after {result.seconds:g} s")
-        self.queue.add_after(key, result.seconds, priority)
-        self._end(run, "requeue_after")
+        with self._asking:
+            self._forget(key)
+            if result is not None:
+                priority = run.request.priority if result.priority is None else result.priority
+                if not self.queue.is_shut_down and not self._comes_within(key, result.seconds):
+                    self._reasons.wish(key, f"requeue after {result.seconds:g} s")
+                self.queue.add_after(key, result.seconds, priority)
+        self._end(run, "success" if result is None else "requeue_after")
 
     def failed(self, run: Run, error: BaseException, *, timed_out: bool = False) -> None:
         """Take in what a reconcile raised."""
         request = run.request
-        words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        words = _words_of(error)
         panic = not isinstance(error, Exception)
         if isinstance(error, TerminalError):
-            self._forget(request.key)
-            _log.error(
+            with self._asking:
+                self._forget(request.key)
+            _tell(
+                logging.ERROR,
                 "%s: %s failed for good (attempt %d, %s): %s",
                 *(self.name, request.key, request.attempt, request.reason, words),
                 exc_info=error.__cause__,
             )
             self._end(run, "terminal_error", words)
             return
-        self._reasons.setdefault(request.key, f"attempt {request.attempt} failed")
-        self._try_again(request)
-        _log.error(
+        with self._asking:
+            if not self.queue.is_shut_down:
+                self._reasons.add(request.key, f"attempt {request.attempt} failed")
+            self._try_again(request)
+        _tell(
+            logging.ERROR,
             "%s: %s failed (attempt %d, %s), next in %.3f s: %s",
             *(self.name, request.key, request.attempt, request.reason),
             *(self.queue.due_in(request.key) or 0.0, words),
@@ -201,6 +222,10 @@ class Reconciling:
         del self.runs[request.key]
         self.queue.done(request.key)
 
+    def _comes_within(self, key: str, seconds: float) -> bool:
+        due_in = self.queue.due_in(key)
+        return due_in is not None and due_in <= seconds
+
     # -- the limiter, which may be the user's: what it raises costs no worker and no key ----------------------------
 
     def _try_again(self, request: Request) -> None:
@@ -227,17 +252,34 @@ class Reconciling:
 
     def explain(self, key: str) -> Explanation:
         """Return what is known of a key."""
-        run, due_in = self.runs.get(key), self.queue.due_in(key)
-        return Explanation(
-            key,
-            None if run is None else self.clock.now() - run.began,
-            due_in,
-            "" if due_in is None else self._reasons.get(key, DEFAULT_REASON),
-            self._history.of(key),
-        )
+        with self._asking:
+            due_in = None if self.queue.is_shut_down else self.queue.due_in(key)
+            next_reason = "" if due_in is None else self._reasons.of(key)
+        run = self.runs.get(key)
+        running_for = None if run is None else self.clock.now() - run.began
+        return Explanation(key, running_for, due_in, next_reason, self._history.of(key))
 
     def close(self) -> None:
         """Take in no key any more, and show no metrics."""
-        self.queue.shut_down()
+        with self._asking:
+            self.queue.shut_down()
+            self._reasons.clear()
+        with suppress(ShutDown):
+            while True:  # nobody takes what is left: a queue that is idle shows no metrics either
+                self.queue.done(self.queue.take(0).key)
         if self._provider is not None:
             self._provider.unregister(self._metrics)
+
+
+def _tell(level: int, message: str, *words: object, exc_info: BaseException | None = None) -> None:
+    with suppress(Exception):  # a handler of the user's that raises costs no worker and no key
+        _log.log(level, message, *words, exc_info=exc_info)
+
+
+def _words_of(error: BaseException) -> str:
+    name = type(error).__name__
+    try:
+        words = f"{name}: {error}" if str(error) else name
+    except Exception:  # noqa: BLE001  # user code
+        words = f"{name}, which cannot say what it is"
+    return words if len(words) <= LONGEST_ERROR else f"{words[: LONGEST_ERROR - 3]}..."

@@ -15,7 +15,7 @@ class Request:
         key: `namespace/name`, or `name` alone.
         namespace: The part before the slash, "" where there is none.
         name: The rest.
-        reason: Why it is due, for people to read.
+        reason: Why it is due, for people to read: all that has asked for it since its last run began.
         attempt: 1, and one more after each failure in a row.
         priority: Its priority in the queue.
     """
@@ -52,10 +52,23 @@ def requeue_after(seconds: float, *, priority: int | None = None) -> RequeueAfte
 
     Raises:
         ValueError: The seconds are negative, or no number.
+        TypeError: The priority is no whole number.
     """
     if not seconds >= 0:
         raise ValueError(f"requeue_after wants seconds, not {seconds!r}")
+    if priority is not None:
+        check_priority(priority)
     return RequeueAfter(seconds, priority)
+
+
+def check_priority(priority: object) -> None:
+    """Raise TypeError for what would cost a worker, which would have to compare it.
+
+    Raises:
+        TypeError: It is no whole number.
+    """
+    if not isinstance(priority, int):
+        raise TypeError(f"a priority is a whole number, not {priority!r}")
 
 
 Result = RequeueAfter | None

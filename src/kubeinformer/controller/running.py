@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Sequence
+import weakref
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 
 from kubeinformer.controller.engine import ControllerEngine, first_of
-from kubeinformer.errors import LeadershipLost, UsageError
+from kubeinformer.errors import CacheSyncTimeout, LeadershipLost, UsageError
 from kubeinformer.fronts.engine import Engine
 from kubeinformer.leader_election.campaign import Campaign
 from kubeinformer.leader_election.elector import ElectorFront
@@ -20,7 +22,7 @@ SYNC_TIMEOUT = 120.0  # seconds, where no controller says
 
 
 class Running:
-    """A run. `stop` may be called from any thread and from signal handlers, the rest belongs to the loop of the run.
+    """A run. `stop` and `hurry` may be called from any thread and signal handler, the rest belongs to the run's loop.
 
     Args:
         controllers: The controllers.
@@ -42,11 +44,10 @@ class Running:
         self.ready: Future[None] = Future()
         self.ended: Future[None] = Future()
         self._controllers = controllers
-        extra = list(dict.fromkeys(engines))
-        self._extra = set(extra)
         self._engines = list(
-            dict.fromkeys([*extra, *(engine for each in controllers for engine in each.engines)])
+            dict.fromkeys([*engines, *(engine for each in controllers for engine in each.engines)])
         )
+        self._filled: set[Engine] = set()
         self._elector = elector
         self._campaign: Campaign | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -59,6 +60,17 @@ class Running:
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: the run is over
                 self._loop.call_soon_threadsafe(self._ending.set)
+
+    def hurry(self) -> None:
+        """Wait no longer for reconciles under way; after `stop`, and like it from anywhere."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: the run is over
+                self._loop.call_soon_threadsafe(self._hurry)
+
+    def _hurry(self) -> None:
+        _log.warning("a second signal: what is under way is not waited for")
+        for controller in self._controllers:
+            controller.hurry()
 
     async def run(self) -> None:
         """Run until `stop`, or until a factory is stopped.
@@ -79,7 +91,7 @@ class Running:
                 begun.append(controller)
             for engine in self._engines:
                 await engine.start()
-                engine.portal.ended.add_done_callback(self.stop)
+                engine.portal.ended.add_done_callback(partial(_stop, weakref.ref(self)))
             if await self._unless_ending(self._sync()):
                 lost = await self._lead()
         except BaseException as error:
@@ -111,11 +123,24 @@ class Running:
 
     async def _sync(self) -> None:
         timeout = max((controller.sync_timeout for controller in self._controllers), default=SYNC_TIMEOUT)
-        for engine in self._engines:
-            await engine.wait_until(lambda engine=engine: self._missing(engine), timeout)  # type: ignore[misc]  # the loop's engine
+        waits = (engine.wait_until(partial(self._missing, engine), timeout) for engine in self._engines)
+        outcomes = await asyncio.gather(*waits, return_exceptions=True)
+        errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        late = [error for error in errors if isinstance(error, CacheSyncTimeout)]
+        if len(late) < len(errors):
+            raise next(error for error in errors if error not in late)
+        if late:
+            raise CacheSyncTimeout(timeout, _together(error.reasons for error in late))
 
     def _missing(self, engine: Engine) -> dict[str, str]:
-        missing = engine.core.missing(handlers=False) if engine in self._extra else {}
+        """Return what a factory still lacks: first of all its caches, those that are only read, too. On its loop."""
+        missing = engine.core.missing(handlers=False)
+        if missing:
+            return missing
+        self._filled.add(engine)
+        if len(self._filled) == len(self._engines):
+            for controller in self._controllers:
+                controller.caches_are_filled()
         for controller in self._controllers:
             missing.update(controller.missing(engine))
         return missing
@@ -160,6 +185,20 @@ class Running:
         with suppress(BaseException):
             await task
         return False
+
+
+def _stop(running: weakref.ref[Running], _: object) -> None:
+    """Stop a run with its factory, which may outlive many runs and must not keep them."""
+    if (found := running()) is not None:
+        found.stop()
+
+
+def _together(reasons: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Put together what is missing in several factories, which may have caches of one name."""
+    found: dict[str, str] = {}
+    for name, reason in (item for each in reasons for item in each.items()):
+        found[name] = f"{found[name]}; {reason}" if name in found else reason
+    return found
 
 
 def parts_of(parts: Iterable[object]) -> tuple[list[ControllerEngine], list[Engine]]:

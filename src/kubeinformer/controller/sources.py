@@ -6,16 +6,21 @@ import asyncio
 import inspect
 import threading
 from collections.abc import AsyncIterable, Callable, Iterable
+from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
+from copy import copy
 from queue import Empty
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from kubeinformer.cache.delivery import call_at_work
+from kubeinformer.cache.delivery_task import is_the_end_of_its_task
 from kubeinformer.cache.informer import SharedIndexInformer
 from kubeinformer.cache.registration import Registration
 from kubeinformer.clock import Clock, sleep
 from kubeinformer.controller.mappers import Keys, Mapper, keys_of
 from kubeinformer.controller.predicates import Predicate
+from kubeinformer.errors import NotSynced
 from kubeinformer.fronts.engine import Engine
 from kubeinformer.objects import KubernetesObject
 from kubeinformer.workqueue.queue_core import LOW_PRIORITY
@@ -37,6 +42,8 @@ class Inlet(Protocol):
         """Hear that user code of a source raised. From any thread."""
 
 
+T = TypeVar("T")
+_TURN = 32  # items after which others have a turn on the loop, where an async source has always one more
 _LOOK_UP = 0.2  # seconds after which a thread that waits for a queue looks whether it is to end
 
 
@@ -69,6 +76,8 @@ class InformerSource:
         self._when = when
         self._resource = str(informer.options.reference)
         self._registration: Registration | None = None
+        self._filled = threading.Event()  # all caches of the run are, or it ends
+        self._is_stopped = False
 
     def start(self, inlet: Inlet) -> None:
         """Be told of changes from now on, beginning with everything that is there."""
@@ -77,10 +86,16 @@ class InformerSource:
         # object counts on it; and each state in between may name other keys.
         self._registration = self.informer.add_event_handler(self._on_add, self._on_update, self._on_delete)
 
+    def caches_are_filled(self) -> None:
+        """Hear that all caches of the run are filled, which mappers and predicates may read."""
+        self._filled.set()
+
     def stop(self) -> None:
         """Hear of nothing any more."""
         if self._registration is not None:
             self._registration.detach()
+        self._is_stopped = True
+        self._filled.set()
 
     @property
     def missing(self) -> str:
@@ -96,9 +111,9 @@ class InformerSource:
 
     def _on_update(self, old: KubernetesObject, new: KubernetesObject) -> None:
         try:
-            counts = self._when is None or self._when(old, new)
-        except Exception as error:  # noqa: BLE001  # user code: rather a run too many than one too few
-            self._inlet.fault(f"the predicate of {self._resource}, for {new.key}", error)
+            counts = self._when is None or self._with_caches(self._when, old, new)
+        except BaseException as error:  # noqa: BLE001  # user code: rather a run too many than one too few
+            self._fault("predicate", new, error)
             counts = True
         if counts and old.resource_version == new.resource_version:
             self._ask("came up for resync", LOW_PRIORITY, new)
@@ -112,11 +127,28 @@ class InformerSource:
         keys: dict[str, None] = {}
         for each in changed:
             try:
-                keys.update(dict.fromkeys(keys_of(self._mapper(each))))
-            except Exception as error:  # noqa: BLE001  # user code: it costs this one mapping
-                self._inlet.fault(f"the mapper of {self._resource}, for {each.key}", error)
+                keys.update(dict.fromkeys(self._with_caches(self._keys, each)))
+            except BaseException as error:  # noqa: BLE001  # user code: it costs this one mapping
+                self._fault("mapper", each, error)
         for key in keys:
             self._inlet.ask(key, f"{self._resource} {changed[-1].key} {word}", priority)
+
+    def _keys(self, changed: KubernetesObject) -> list[str]:
+        return keys_of(self._mapper(changed))
+
+    def _fault(self, what: str, changed: KubernetesObject, error: BaseException) -> None:
+        if not self._is_stopped:
+            self._inlet.fault(f"the {what} of {self._resource}, for {changed.key}", error)
+
+    def _with_caches(self, function: Callable[..., T], *objects: KubernetesObject) -> T:
+        """Call what may read a cache of the run that has loaded nothing yet: then it is called again once it has."""
+        try:
+            return function(*objects)
+        except NotSynced:
+            if self._filled.is_set():
+                raise
+        self._filled.wait()  # on a thread that has nothing else to do
+        return function(*objects)
 
 
 class IterableSource:
@@ -141,7 +173,7 @@ class IterableSource:
                     if self._ended.is_set():
                         return
                     _ask(inlet, self._mapper, item)
-            except Exception as error:  # noqa: BLE001  # user code: reported; the controller goes on
+            except BaseException as error:  # noqa: BLE001  # user code: reported; the controller goes on
                 inlet.fault("a source of keys, which is over", error)
 
         thread = threading.Thread(
@@ -173,20 +205,24 @@ class AsyncIterableSource:
     def __init__(self, items: Any, mapper: Mapper) -> None:
         self._items = items
         self._mapper = mapper
+        self._taken = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self, inlet: Inlet) -> None:
         """Begin to read."""
 
         async def read() -> None:
+            call_at_work.set(Future())  # a `stop` of the controller in there would wait for itself
             try:
                 if isinstance(self._items, AsyncIterable):
                     async for item in self._items:
-                        _ask(inlet, self._mapper, item)
+                        await self._take(inlet, item)
                 else:
                     while True:
-                        _ask(inlet, self._mapper, await self._items.get())
-            except Exception as error:  # noqa: BLE001  # user code: reported; the controller goes on
+                        await self._take(inlet, await self._items.get())
+            except BaseException as error:  # user code: reported; the controller goes on
+                if is_the_end_of_its_task(error):
+                    raise
                 inlet.fault("a source of keys, which is over", error)
 
         self._task = asyncio.create_task(read())
@@ -195,6 +231,12 @@ class AsyncIterableSource:
         """Take nothing any more."""
         if self._task is not None:
             self._task.cancel()
+
+    async def _take(self, inlet: Inlet, item: object) -> None:
+        _ask(inlet, self._mapper, item)
+        self._taken += 1
+        if self._taken % _TURN == 0:
+            await asyncio.sleep(0)
 
 
 class TimerSource:
@@ -216,12 +258,13 @@ class TimerSource:
         """Ask for the keys once a period, the first time after one."""
 
         async def tick() -> None:
+            call_at_work.set(Future())  # a `stop` of the controller in there would wait for itself
             while True:
                 await sleep(inlet.clock, self._period)
                 try:
                     for key in keys_of(self._keys() if callable(self._keys) else self._keys):
                         inlet.ask(key, f"every {self._period:g} s", 0)
-                except Exception as error:  # noqa: BLE001  # user code: the next tick may be better
+                except BaseException as error:  # noqa: BLE001  # user code: the next tick may be better
                     inlet.fault("a timer's function", error)
 
         self._task = asyncio.create_task(tick())
@@ -251,7 +294,7 @@ def source_of(items: object, mapper: Mapper | None) -> Source:
     mapper = mapper or (lambda item: item)
     match items:
         case TimerSource():
-            return items
+            return copy(items)  # each controller starts and stops one of its own
         case AsyncIterable():
             return AsyncIterableSource(items, mapper)
         case Iterable() if not isinstance(items, str):
@@ -266,5 +309,5 @@ def _ask(inlet: Inlet, mapper: Mapper, item: object) -> None:
     try:
         for key in keys_of(mapper(item)):
             inlet.ask(key, "external trigger", 0)
-    except Exception as error:  # noqa: BLE001  # user code: it costs this one item
+    except BaseException as error:  # noqa: BLE001  # user code: it costs this one item
         inlet.fault("the mapper of a source of keys", error)

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from contextlib import nullcontext
 from contextvars import copy_context
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from kubeinformer.client.writes import write_observer
 from kubeinformer.clock import deadline, sleep
 from kubeinformer.controller.reconciling import Reconciling, Run
 from kubeinformer.controller.requests import Request, Result
-from kubeinformer.errors import ShutDown
+from kubeinformer.errors import ShutDown, TerminalError
 
 _log = logging.getLogger("kubeinformer.controller")
 Reconcile = Callable[[Request], Result] | Callable[[Request], Awaitable[Result]]
@@ -68,8 +69,8 @@ class ThreadWorkers:
                 name=f"kubeinformer-{self._reconciling.name}-{number}",
                 daemon=True,
             )
-            self._ends.append(end)
             thread.start()
+            self._ends.append(end)
         if self._reconciling.timeout is not None:
             self._watchdog = asyncio.create_task(self._watch(self._reconciling.timeout))
 
@@ -111,12 +112,15 @@ class ThreadWorkers:
     def _make(self, run: Run) -> None:
         write_observer.set(self._reconciling.observer(run))
         try:
-            result: Any = self._reconcile(run.request)
+            result: Any = copy_context().run(self._reconcile, run.request)
         except BaseException as error:  # noqa: BLE001  # user code: whatever it raises is this run's failure
             self._reconciling.failed(run, error, timed_out=run.is_overdue)
             return
         if inspect.iscoroutine(result):
             result.close()
+            words = "reconcile returned a coroutine; only an `async def` function is awaited"
+            self._reconciling.failed(run, TerminalError(words))
+            return
         self._reconciling.returned(run, result)
 
     async def _watch(self, timeout: float) -> None:
@@ -134,7 +138,7 @@ class ThreadWorkers:
 
 
 class TaskWorkers:
-    """Tasks on the run's loop that await a coroutine function.
+    """Tasks on the run's loop that await a coroutine function, each run in a task of its own.
 
     Args:
         reconciling: The keys and runs.
@@ -190,19 +194,34 @@ class TaskWorkers:
 
     async def _make(self, run: Run) -> None:
         write_observer.set(self._reconciling.observer(run))
-        limit = deadline(self._reconciling.clock, self._reconciling.timeout or float("inf"))
+        timeout = self._reconciling.timeout
+        limit = None if timeout is None else deadline(self._reconciling.clock, timeout)
+        # In a task of its own: what it does to its task and to its context variables ends with it.
+        task = asyncio.create_task(self._outcome(run), name=f"{self._reconciling.name} {run.request.key}")
         try:
-            async with limit:
-                result = await self._reconcile(run.request)
-        except BaseException as error:  # user code: whatever it raises is this run's failure
+            async with limit or nullcontext():
+                result, raised = await task
+        except BaseException as error:  # the end, the time-out, or a task that has cancelled itself
             if is_the_end_of_its_task(error):
                 self._reconciling.cancelled(run)
                 raise
-            if limit.expired:
-                self._reconciling.overdue(run)
-            self._reconciling.failed(run, error, timed_out=limit.expired)
+            result, raised = None, error
+        if raised is None:
+            self._reconciling.returned(run, result)
             return
-        self._reconciling.returned(run, result)
+        timed_out = limit is not None and limit.expired
+        if timed_out:
+            self._reconciling.overdue(run)
+        self._reconciling.failed(run, raised, timed_out=timed_out)
+
+    async def _outcome(self, run: Run) -> tuple[Result, BaseException | None]:
+        """Return what a run returned and raised: SystemExit that comes out of a task would end the loop."""
+        try:
+            return await self._reconcile(run.request), None
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  # user code
+            return None, error
 
 
 def workers_of(reconciling: Reconciling, reconcile: Any, count: int) -> Workers:
