@@ -13,7 +13,7 @@ Pod, which it owns, and its status follows the Pod's. Why there are never more t
   (A request that a leader sent before it died may still arrive after that. Where a Pod too many would be a disaster, let
   the server count: by a ResourceQuota.)
 
-And no Task runs twice: the name of its Pod holds its uid, so the server refuses a second one.
+And no Task has two Pods at a time: the name of its Pod holds its uid, so the server refuses a second one.
 """
 
 import asyncio
@@ -42,6 +42,7 @@ from kubeinformer.aio import (
 TASKS = "tasks.queue.example.com"
 LABELS = {"app.kubernetes.io/managed-by": "job-queue"}
 ENDED = ("Succeeded", "Failed")
+WRITES_AT_ONCE = 50
 
 
 class JobQueue:
@@ -59,15 +60,23 @@ class JobQueue:
         namespace = request.key
         if not self._caught_up:
             await self._catch_up()
-        tasks = self._tasks.lister.list(namespace)
-        pods = {owner.uid: pod for pod in self._pods.lister.list(namespace) for owner in pod.owner_references}
-        for task in tasks:
-            await self._write(task, status_of(task, pods.get(task.uid)))
+        pods = self._pods.lister.list(namespace)
+        pod_of = {owner.uid: pod for pod in pods for owner in pod.owner_references}
+        waiting = []
+        for task in self._tasks.lister.list(namespace):
+            if is_waiting(task) and task.uid not in pod_of:
+                waiting.append(task)
+            else:
+                await self._write(task, status_of(task, pod_of.get(task.uid)))
+        waiting.sort(key=rank)
         # Counted are Pods, not Tasks: where a Task was deleted, its Pod takes its place until it is gone.
-        places = self._running - sum(phase_of(pod) not in ENDED for pod in pods.values())
-        waiting = [task for task in tasks if is_waiting(task) and task.uid not in pods]
-        for task in sorted(waiting, key=rank)[: max(places, 0)]:
+        places = max(0, self._running - sum(phase_of(pod) not in ENDED for pod in pods))
+        for task in waiting[:places]:
             await self._admit(task)
+        # Some at a time, which bring about the next run: places that come free do not wait for ten thousand writes.
+        new = [task for task in waiting[places:] if not phase_of(task)]
+        for task in new[:WRITES_AT_ONCE]:
+            await self._write(task, status_of(task, None))
 
     async def _catch_up(self) -> None:
         """Wait until the caches show what the server has: what the leader before this one wrote, too."""
@@ -79,8 +88,9 @@ class JobQueue:
         """Make the Pod. The status follows in the next run, which that brings about."""
         try:
             await self._client.create("pods", pod_for(task))
-        except Conflict:
-            pass  # it is there: the name is this Task's alone
+        except Conflict as error:
+            if error.reason != "AlreadyExists":  # its name is this Task's alone: then it is there
+                raise
         except Invalid as error:  # no other try would help, and others wait
             await self._write(task, failed(error.message))
         else:
@@ -100,7 +110,7 @@ def phase_of(task_or_pod: KubernetesObject) -> str:
 
 
 def is_waiting(task: KubernetesObject) -> bool:
-    return phase_of(task) == "Queued" and task.deletion_timestamp is None
+    return phase_of(task) in ("", "Queued") and task.deletion_timestamp is None
 
 
 def rank(task: KubernetesObject) -> tuple[Any, ...]:

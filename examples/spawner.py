@@ -26,11 +26,13 @@ from kubeinformer import (
     Conflict,
     Controller,
     EventRecorder,
+    Forbidden,
     Informer,
     Invalid,
     KubernetesObject,
     NotFound,
     Request,
+    Result,
     SharedInformerFactory,
     TerminalError,
     load_config,
@@ -38,7 +40,6 @@ from kubeinformer import (
     requeue_after,
     set_controller_reference,
 )
-from kubeinformer.controller.requests import RequeueAfter
 
 USERS, LABEL = "users.spawner.example.com", "spawner.example.com/user"
 PORT = 8888
@@ -92,7 +93,7 @@ class Spawner:
         for informer in (self.pods, self.services, self.secrets):
             self.controller.watch(informer, owner_of("spawner.example.com/v1", "User"))
 
-    def reconcile(self, request: Request) -> RequeueAfter | None:
+    def reconcile(self, request: Request) -> Result:
         user = self.users.indexer.get_by_key(request.key)
         if user is None or user.deletion_timestamp is not None:
             return None  # what it owns is the garbage collector's now
@@ -107,7 +108,10 @@ class Spawner:
         todo = plan(spec, last_activity, pod, self.now())
         url = f"http://{child_name(user)}.{user.namespace}.svc" if todo.phase == "Running" else None
         wanted = {"phase": todo.phase, "url": url, "lastActivity": last_activity}
-        if changes := {field: value for field, value in wanted.items() if status.get(field) != value}:
+        changes = {field: value for field, value in wanted.items() if status.get(field) != value}
+        if (
+            changes or todo.step == "remove"
+        ):  # also where nothing changes: then it asks the server for its consent
             patch = {"metadata": {"resourceVersion": user.resource_version}, "status": changes}
             try:
                 self.client.patch(USERS, user.name, patch, user.namespace, subresource="status")
@@ -129,7 +133,6 @@ class Spawner:
         try:
             self.create("pods", user, spec={"containers": [server], "automountServiceAccountToken": False})
         except Invalid as error:
-            self.recorder.event(user, "Warning", "Refused", error.message)
             raise TerminalError(str(error)) from error  # only a change of the User can help
 
     def owned(self, informer: Informer, user: KubernetesObject) -> KubernetesObject | None:
@@ -139,7 +142,11 @@ class Spawner:
 
     def create(self, resource: str, user: KubernetesObject, **content: Any) -> None:
         metadata = {"name": child_name(user), "namespace": user.namespace, "labels": {LABEL: user.name}}
-        self.client.create(resource, set_controller_reference(user, {"metadata": metadata, **content}))
+        try:
+            self.client.create(resource, set_controller_reference(user, {"metadata": metadata, **content}))
+        except (Forbidden, Invalid, Conflict) as error:  # such as a quota, or somebody else's of this name
+            self.recorder.event(user, "Warning", "Refused", error.message)
+            raise
 
 
 def child_name(user: KubernetesObject) -> str:

@@ -91,7 +91,7 @@ def server() -> Iterator[APIServer]:
 
 
 def test_the_operator_passes_its_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one that is on the page, faults included; of what was before, only that it is Python: kopf is not here."""
+    """The one that is on the page, faults included; of what was before, only that it is Python (`make peers` runs it)."""
     write_page("from_kopf.md", tmp_path, monkeypatch)
     before = (DOCS / "from_kopf.md").read_text().partition("```text\n")[2].partition("```")[0]
     compile(before, "from_kopf.md", "exec")

@@ -210,6 +210,56 @@ def test_a_pod_that_was_made_without_an_answer_counts(server: APIServer) -> None
     asyncio.run(scene())
 
 
+def test_a_conflict_is_not_taken_for_a_pod(server: APIServer) -> None:
+    """A server answers so where many count against a quota at once: nothing was made."""
+
+    async def scene() -> None:
+        status = {"kind": "Status", "reason": "Conflict", "message": "resourcequotas: try again", "code": 409}
+        server.next_request(verb="create", resource="pods").answers(409, status)
+        async with cluster_on(server) as cluster, queue_on(server.config, 1):
+            await cluster.submit("only")
+            await cluster.runs("only")
+
+    asyncio.run(scene())
+
+
+def test_a_pod_without_an_owner_keeps_its_place(server: APIServer) -> None:
+    """As after `kubectl delete task --cascade=orphan`: it runs, whoever it belongs to."""
+
+    async def scene() -> None:
+        async with cluster_on(server) as cluster, queue_on(server.config, 1):
+            await cluster.submit("orphaned")
+            await cluster.runs("orphaned")
+            [pod] = server.list_objects("pods")
+            server.patch("pods", pod["metadata"]["name"], {"metadata": {"ownerReferences": None}})
+            await cluster.client.delete(job_queue.TASKS, "orphaned", "default")
+            await cluster.submit("next")
+            await cluster.until(lambda: cluster.phases("next") == {"Queued"})
+            assert server.count("pods") == 1
+            server.patch("pods", pod["metadata"]["name"], {"status": {"phase": "Succeeded"}})
+            await cluster.until(lambda: server.count("pods") == 2)
+
+    asyncio.run(scene())
+
+
+def test_pods_come_before_the_statuses_of_those_that_wait(server: APIServer) -> None:
+    """However many were submitted, the first of them is not kept waiting until all are written to."""
+
+    async def scene() -> None:
+        count = 2 * job_queue.WRITES_AT_ONCE + 10
+        async with cluster_on(server) as cluster:
+            for number in range(count):
+                await cluster.submit(f"task-{number}")
+            async with queue_on(server.config, 1):
+                await cluster.until(lambda: len(cluster.tasks.lister.list()) == count)
+                names = [task.name for task in cluster.tasks.lister.list()]
+                await cluster.until(lambda: cluster.phases(*names) == {"Running", "Queued"})
+        requests = [(each.verb, each.resource) for each in server.requests]
+        assert requests.index(("create", "pods")) < requests.index(("patch", job_queue.TASKS))
+
+    asyncio.run(scene())
+
+
 def test_a_new_leader_catches_up_with_the_one_before(server: APIServer) -> None:
     """A leader whose cache has missed the last pods of the leader before it makes none in their places."""
 
