@@ -36,7 +36,7 @@ peers:  ## Other people's programs on the in-memory server, in an environment of
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	.venv-peers/bin/python -m pip install --quiet --editable . --group peers
-	KUBEINFORMER_PEERS=1 .venv-peers/bin/python -m pytest -p no:cloudcoil -W default tests/peers
+	KUBEINFORMER_PEERS=1 .venv-peers/bin/python -m pytest -o faulthandler_timeout=1800 -p no:cloudcoil -W default tests/peers
 
 faults: control-plane  ## Five minutes of random faults on the real control plane; FAULT_SECONDS and FAULT_SEED choose
 	KUBEINFORMER_FAULT_SECONDS=$(or $(FAULT_SECONDS),300) KUBEINFORMER_FAULT_SEED=$(or $(FAULT_SEED),1) \
