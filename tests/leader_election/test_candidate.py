@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_foreign_lease_is_taken_after_its_own_duration_without_a_change() -> N
         17,
     ],
 )
-@pytest.mark.parametrize("duration", [10, None, 0, -3, "long"])
+@pytest.mark.parametrize("duration", [10, None, 0, -3, "long", True])
 def test_what_is_written_cannot_make_a_standby_rob_a_leader(renewed: Any, duration: Any) -> None:
     """Case C49: times an hour off, with any number of digits, null or unreadable; no sensible duration: ours counts."""
     me = candidate()
@@ -69,28 +70,59 @@ def test_taking_over_counts_one_transition_and_renewing_none() -> None:
     me.saw(OTHER, 0.0)
     taken = me.next_record(1_800_000_000.0)
     assert (taken.holder, taken.transitions, taken.duration) == ("me", 5, 15.0)
+    assert taken.acquired == taken.renewed == "2027-01-15T08:00:00.000000Z"
     me.won(taken.spec(), 20.0, 20.0)
     renewed = me.next_record(1_800_000_002.0)
     assert (renewed.transitions, renewed.acquired) == (5, taken.acquired)
+    assert me.won(renewed.spec(), 22.0, 22.0)
+    assert me.leads_since == 20.0
     assert renewed.renewed == micro_time(1_800_000_002.0) == "2027-01-15T08:00:02.000000Z"
     first = candidate()
     first.saw(None, 0.0)
     assert first.next_record(0.0).transitions == 0
 
 
+def test_who_finds_its_own_name_in_the_lease_leads_on() -> None:
+    """Invariant 271: a replica that restarts under a fixed identity keeps the token and the moment of the lease."""
+    me = candidate()
+    me.saw({**OTHER, "holderIdentity": "me"}, 0.0)
+    assert me.may_take(0.0)
+    record = me.next_record(1_800_000_000.0)
+    assert (record.transitions, record.acquired) == (4, OTHER["acquireTime"])
+    assert record.renewed == "2027-01-15T08:00:00.000000Z"
+
+
+def test_moments_are_written_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariant 273: whatever the time zone of the machine: other electors read them, and so do people."""
+    with monkeypatch.context() as context:
+        context.setenv("TZ", "XYZ-9")
+        time.tzset()
+        written = micro_time(0.25)
+    time.tzset()
+    assert written == "1970-01-01T00:00:00.250000Z"
+
+
 def test_a_released_lease_names_nobody_and_keeps_its_transitions() -> None:
     """Invariant 274, case C49: with a duration of 1, since the server refuses 0."""
     me = candidate()
     me.saw({**OTHER, "holderIdentity": "me"}, 0.0)
-    spec = me.released_record(0.0).spec()
-    assert (spec["holderIdentity"], spec["leaseDurationSeconds"], spec["leaseTransitions"]) == ("", 1, 4)
+    moment = "1970-01-01T00:00:00.000000Z"
+    assert me.released_record(0.0).spec() == {
+        "holderIdentity": "",
+        "leaseDurationSeconds": 1,
+        "acquireTime": moment,
+        "renewTime": moment,
+        "leaseTransitions": 4,
+    }
 
 
 def test_records_survive_the_way_to_the_lease_and_back() -> None:
-    """Invariant 273."""
+    """Invariant 273: and what is of another kind than it should be counts as not said."""
     record = LeaseRecord(holder="me", duration=15, acquired="a", renewed="b", transitions=3)
     assert record_of(record.spec()) == record
     assert record_of(None) == record_of("nonsense") == LeaseRecord()
+    odd = dict.fromkeys(("holderIdentity", "acquireTime", "renewTime"), 17)
+    assert record_of({**odd, "leaseDurationSeconds": "15", "leaseTransitions": True}) == LeaseRecord()
 
 
 def test_a_leader_counts_from_the_beginning_of_its_request() -> None:
@@ -143,6 +175,17 @@ def test_a_lease_that_was_deleted_is_its_holders_for_its_whole_duration() -> Non
     assert leader.may_take(102.0)
 
 
+def test_a_lease_that_was_deleted_displaces_nobody() -> None:
+    """Case C47: its leader goes on, also where it cannot make it anew at once; it does not where the lease names nobody."""
+    me = candidate()
+    me.won(me.next_record(0.0).spec(), 100.0, 100.1)
+    assert not me.is_displaced
+    me.saw(None, 102.0)
+    assert not me.is_displaced
+    me.saw({**OTHER, "holderIdentity": ""}, 103.0)
+    assert me.is_displaced
+
+
 def test_fencing_tokens_grow_though_the_lease_was_deleted() -> None:
     """Invariant 271: who takes over has a greater one than the leader before; who leads on keeps its own."""
     me = candidate()
@@ -166,11 +209,13 @@ def test_fencing_tokens_grow_though_the_lease_was_deleted() -> None:
         ({"lease_duration": 15.5}, "whole seconds"),
         ({"lease_duration": 0, "renew_deadline": -1}, "whole seconds"),
         ({"retry_period": 9}, "retry_period must be positive"),
+        ({"retry_period": 5, "renew_deadline": 6}, "retry_period must be positive"),
         ({"retry_period": 0}, "retry_period must be positive"),
     ],
 )
 def test_terms_that_do_not_fit_together_are_refused(terms: dict[str, Any], fault: str) -> None:
-    """Invariant 278: 15, 10 and 2 s are accepted, and so are 15, 10 and 1."""
+    """Invariant 278: 15, 10 and 2 s are accepted, and so are 15, 10 and 1, and the shortest: 1 s, and parts of it."""
     with pytest.raises(ValueError, match=fault):
         Terms(**{"identity": "me", **terms})
     assert Terms("me", 15, 10, 1).retry_period == 1
+    assert Terms("me", 1, 0.75, 0.5).retry_period == 0.5

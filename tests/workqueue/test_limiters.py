@@ -25,6 +25,8 @@ def test_delays_double_for_each_key_by_itself() -> None:
     assert [limiter.when("two") for _ in range(2)] == [0.001, 0.002]
     limiter.forget("one")
     assert (limiter.num_requeues("one"), limiter.when("one")) == (0, 0.001)
+    steady: ItemExponentialFailureRateLimiter[str] = ItemExponentialFailureRateLimiter(2.0, 2.0, jitter=0)
+    assert [steady.when("one") for _ in range(3)] == [2.0] * 3
 
 
 def test_no_number_of_failures_goes_beyond_the_longest_delay() -> None:
@@ -76,6 +78,11 @@ def test_the_worst_of_several_limiters_counts() -> None:
     assert limiter.num_requeues("one") == 5
     limiter.forget("one")
     assert limiter.num_requeues("one") == 0
+    with_bucket: RateLimiter[str] = MaxOfRateLimiter(
+        BucketRateLimiter(10, 100), ItemFastSlowRateLimiter(0.005, 3.0, 3), BucketRateLimiter(10, 100)
+    )
+    with_bucket.when("one")
+    assert with_bucket.num_requeues("one") == 1  # a bucket knows no keys
 
 
 def test_a_longest_wait_caps_another_limiter() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kubeinformer.errors import ShutDown
+from kubeinformer.testing.fake_clock import FakeClock
 from kubeinformer.workqueue import queue as queue_module
 from kubeinformer.workqueue import queue_core, sleepers, turns
 from kubeinformer.workqueue.limiters import ItemFastSlowRateLimiter
@@ -42,6 +43,7 @@ def interrupted(
         return trace
 
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # for Python 3.12, which asks for it only as tracing begins
     sys.settrace(trace)
     try:
         result = call()
@@ -91,6 +93,7 @@ def test_a_signal_handler_may_come_at_any_moment(
         queue: WorkQueue[str] = WorkQueue(limiter=ItemFastSlowRateLimiter(0.0, 0.0, 1))
         prepare(queue)
         result, fired = interrupted(lambda: call(queue), lambda: handler(queue), moment)  # noqa: B023  # called at once
+        assert not queue._turns.postponed  # also where nobody else comes near the queue for long
         keys = sorted([*left(queue), *([result] if isinstance(result, str) else [])])
         if fired and expected == "a?":  # what was added as it ended may be in it or not
             assert (keys in (["a"], ["a", "b"]), queue.is_shut_down) == (True, True), moment
@@ -127,6 +130,27 @@ def test_a_signal_that_comes_as_a_thread_goes_to_sleep_wakes_it(
         results.append(interrupted(queue.get, handle, len(results) + 1)[0])
     assert set(results[:-1]) in ({"b"}, {ShutDown})
     assert len(results) > 50
+
+
+def test_what_is_asked_for_in_the_middle_of_a_call_is_done_as_it_was_asked() -> None:
+    """With its priority, after its delay, retry or not; nothing of it before the call is over."""
+    clock = FakeClock()
+    queue: WorkQueue[str] = WorkQueue(limiter=ItemFastSlowRateLimiter(2.0, 2.0, 1), clock=clock)
+    queue.add_rate_limited("failed")
+    with queue._turns:
+        queue.add("now", 5)
+        queue.add_after("later", 1.0, 6, retry=False)
+        queue.add_rate_limited("limited", 7)
+        queue.forget("failed")
+        queue.shut_down(delayed="run")
+        assert (len(queue._core), queue.num_requeues("failed"), queue.is_shut_down) == (0, 1, False)
+    assert (queue._retries, queue.num_requeues("failed"), queue.is_shut_down) == (2, 0, True)
+    assert {(entry := queue.take(timeout=0)).key: entry.priority for _ in range(4)} == {
+        "limited": 7,
+        "later": 6,
+        "now": 5,
+        "failed": 0,
+    }
 
 
 def test_what_a_handler_asks_for_in_vain_is_no_business_of_the_call(caplog: pytest.LogCaptureFixture) -> None:

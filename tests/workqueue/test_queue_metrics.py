@@ -107,7 +107,8 @@ def test_metrics_end_with_the_queue() -> None:
     queue.shut_down()
     queue.add("b")
     queue.add_after("b", 1)
-    assert (sources.values()["adds"], sources.values()["retries"]) == (1, 0)
+    queue.add_rate_limited("b")
+    assert (sources.values()["adds"], sources.values()["retries"], queue.num_requeues("b")) == (1, 0, 0)
     queue.done("a")
     assert not sources.sources
 

@@ -125,8 +125,16 @@ class QueueBesideAModel(RuleBasedStateMachine):
         assert set(self.core.processing) == set(self.work)
         assert set(self.core._entries) - {"tick"} == set(self.runs)
         for key, run in self.runs.items():
-            assert (self.core._entries[key].place == 1) == run.ready
+            entry = self.core._entries[key]
+            assert ((entry.place == 1), entry.priority) == (run.ready, run.priority)
+            assert run.ready or entry.due == run.due
+        for key, again in self.work.items():
+            working = self.core.processing[key]
+            assert working.again == (again is not None)
+            assert again is None or (working.priority, working.due) == (again.priority, again.due)
         self.drop_tick()
+        assert self.core.waiting == sum(not run.ready for run in self.runs.values())
+        assert len(self.core) == sum(run.ready for run in self.runs.values())
 
     def drop_tick(self) -> None:
         entry = self.core._entries.pop("tick")

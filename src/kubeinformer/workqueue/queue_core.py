@@ -11,7 +11,7 @@ Each key is in at most one place at a time:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from enum import IntEnum
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final, Generic, TypeVar
@@ -247,11 +247,6 @@ class QueueCore(Generic[K]):
 
     def __len__(self) -> int:
         return self._ready
-
-    def ready(self) -> Iterator[K]:
-        """Yield what is ready, by priority; for tests."""
-        for priority in sorted(self._levels, reverse=True):
-            yield from (entry.key for entry in self._levels[priority] if entry.place is READY)
 
     # -- from place to place --------------------------------------------------------------------------------------
 
