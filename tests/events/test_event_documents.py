@@ -165,5 +165,6 @@ def test_who_reports_is_checked_at_once() -> None:
     for bad in ("", "a b", "/c", "Example.com/c", "c" * 64, "a/b/c"):
         with pytest.raises(ValueError, match="my-controller"):
             make_reporter(bad, None, "h")
-    with pytest.raises(ValueError, match="1 to 128 bytes"):
-        make_reporter("c", "i" * 129, "h")
+    for bad in ("", "i" * 129):
+        with pytest.raises(ValueError, match="1 to 128 bytes"):
+            make_reporter("c", bad, "h")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
+
+import pytest
 
 from kubeinformer.events.event_documents import EventKey, ObjectReference, Occurrence
 from kubeinformer.events.event_queue import EventQueue
+from kubeinformer.events.event_series import EventWrite
 from kubeinformer.testing import FakeClock
 
 
@@ -20,6 +24,13 @@ def make_queue(wakes: list[int] | None = None) -> EventQueue:
     """Return a queue that notes each time it wakes its writer."""
     noted = [] if wakes is None else wakes
     return EventQueue(FakeClock(), lambda: noted.append(1))
+
+
+def taken(queue: EventQueue) -> EventWrite:
+    """Return the write that is due."""
+    write = queue.take()
+    assert write is not None
+    return write
 
 
 def test_every_event_is_counted_once() -> None:
@@ -93,6 +104,46 @@ def test_put_does_not_wait_for_the_lock() -> None:
     assert queue.table.uncreated == 2
 
 
+class InterruptedClock(FakeClock):
+    """A clock that is asked in the middle of something: then something else happens, once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.interrupts: list[Callable[[], None]] = []
+
+    def now(self) -> float:
+        if self.interrupts:
+            self.interrupts.pop()()
+        return super().now()
+
+
+@pytest.mark.parametrize(
+    "operate",
+    [
+        lambda queue, write: queue.written(write, "create"),
+        lambda queue, write: queue.exists(write, "create"),
+        lambda queue, write: queue.failed(write, "create", is_final=False),
+        lambda queue, _: queue.rest(is_busy=False),
+        lambda queue, _: queue.begin_flush(),
+    ],
+    ids=["written", "exists", "failed", "rest", "begin_flush"],
+)
+def test_what_is_put_in_the_middle_is_taken_in(operate: Callable[[EventQueue, EventWrite], object]) -> None:
+    """Invariant 287: by whatever holds the lock, with no further event to help it, and the writer is woken for it."""
+    clock = InterruptedClock()
+    wakes: list[int] = []
+    queue = EventQueue(clock, lambda: wakes.append(1))
+    queue.put(occurrence())
+    write = taken(queue)
+    queue.rest(is_busy=False)
+    wakes.clear()
+    clock.interrupts.append(lambda: queue.put(occurrence("b")))
+    operate(queue, write)
+    assert not clock.interrupts
+    assert not queue._incoming
+    assert wakes == [1]
+
+
 def test_what_was_put_before_the_end_is_kept() -> None:
     """Invariant 287: closing is in the order of the events, whoever takes them in; later ones are counted and dropped."""
     queue = make_queue()
@@ -104,6 +155,69 @@ def test_what_was_put_before_the_end_is_kept() -> None:
     assert (queue.table.uncreated, queue.counts["dropped_closed"]) == (1, 2)
     assert queue.abandon() == 1
     assert queue.counts["failed"] == 1
+
+
+def fail(queue: EventQueue, clock: FakeClock, times: int) -> list[float | None]:
+    """Let tries fail one after the other, and return how long each time was to be waited."""
+    delays = []
+    for _ in range(times):
+        write = taken(queue)
+        delays.append(queue.failed(write, write.verb, is_final=False))
+        clock.advance(20.0)
+    return delays
+
+
+def test_what_the_last_try_finds_there_counts_as_written() -> None:
+    """Invariant 290: eleven answers were lost, the twelfth says that it exists: the event is in one count, `written`."""
+    clock = FakeClock()
+    queue = EventQueue(clock, lambda: None)
+    queue.put(occurrence())
+    fail(queue, clock, 11)
+    queue.exists(taken(queue), "create")
+    assert (queue.counts["written"], queue.counts["failed"], queue.table.uncreated) == (1, 0, 0)
+
+
+def test_the_twelfth_failure_is_said_to_be_the_last() -> None:
+    """Invariant 289: who logs it hears of a wait after eleven of them, and of none after the twelfth."""
+    clock = FakeClock()
+    queue = EventQueue(clock, lambda: None)
+    queue.put(occurrence())
+    delays = fail(queue, clock, 12)
+    assert delays[-1] is None
+    assert None not in delays[:-1]
+
+
+def test_each_write_has_its_twelve_tries() -> None:
+    """Invariant 289: those of an earlier one that succeeded in the end are not held against it."""
+    clock = FakeClock()
+    queue = EventQueue(clock, lambda: None)
+    queue.put(occurrence())
+    fail(queue, clock, 11)
+    queue.written(taken(queue), "create")
+    queue.put(occurrence())
+    assert None not in fail(queue, clock, 11)
+    queue.written(taken(queue), "patch")
+    assert (queue.counts["written"], queue.counts["failed"]) == (1, 0)
+
+
+def test_a_flush_tries_what_was_given_up_once() -> None:
+    """Invariant 302: what happens again while it goes on waits for its pause, as at any other time."""
+    clock = FakeClock()
+    queue = EventQueue(clock, lambda: None)
+    queue.put(occurrence())
+    queue.failed(taken(queue), "create", is_final=True)
+    [(series, _)] = queue.begin_flush()
+    queue.failed(taken(queue), "create", is_final=True)
+    queue.put(occurrence())
+    assert queue.take() is None
+    assert series.count == 2
+    clock.advance(300.0)
+    queue.written(taken(queue), "create")
+    queue.put(occurrence())
+    queue.written(taken(queue), "patch")
+    queue.put(occurrence())
+    assert taken(queue).count == 4  # once it was written, pauses are skipped again
+    queue.end_flush()
 
 
 def test_many_threads_lose_nothing() -> None:

@@ -190,7 +190,7 @@ recorder.close(30)
 assert codes == [0] * 10, codes
 print("done")
 """,
-        options=(),  # Python warns of a fork beside threads
+        options=("-W", "ignore::DeprecationWarning"),  # Python warns of a fork beside threads, since 3.12
     )
     assert (out, err) == ("done\n", "")
     assert reasons(server) == ["Begun", "Busy", *["Child"] * 10]

@@ -200,13 +200,14 @@ def test_a_name_that_is_taken() -> None:
 
 
 def test_a_server_that_contradicts_itself_is_given_up() -> None:
-    """Invariant 289: not there for a patch and there for a creation, twelve times, is enough."""
+    """Invariants 289, 290: not there for a patch and there for a creation, twelve times, is enough; its name stays."""
     table = EventSeriesTable()
     happen(table, "a", 0.0)
     write_all(table, 0.0)
     happen(table, "a", 1.0)
     now, tries = 1.0, 0
     while (write := table.take(now)) is not None:
+        assert write.name == "a.0"
         table.exists(write, now, 1.0, "unused")
         now, tries = now + 1.0, tries + 1
     assert tries == 12
@@ -242,6 +243,9 @@ def test_no_more_than_4096_are_remembered() -> None:
     stuffed = EventSeriesTable(remembered=1)
     happen(stuffed, "a", 0.0)
     assert not stuffed.has_room(0.0)
+    stuffed.failed(take(stuffed, 0.0), 0.0, 10.0)
+    assert not stuffed.has_room(1.0)
+    assert stuffed.take(1.0) is None  # it is not tried before its delay is over
 
 
 def test_a_flush_skips_pauses_and_not_the_delay_of_failures() -> None:

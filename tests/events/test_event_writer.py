@@ -126,6 +126,23 @@ def test_a_flush_writes_what_waits() -> None:
     play(scene)
 
 
+def test_the_pauses_are_back_after_a_flush() -> None:
+    """Invariant 300: a count that comes later waits for its minutes again."""
+
+    async def scene(stage: Stage) -> None:
+        for _ in range(2):
+            stage.happen()
+            await stage.clock.settle()
+        assert await stage.writer.flush(5.0)
+        stage.happen()
+        await stage.clock.advance_async(59.0)
+        assert stage.requests.story[1:] == [(0.0, "patch", "a", 2)]
+        await stage.clock.advance_async(1.0)
+        assert stage.requests.story[2:] == [(60.0, "patch", "a", 3)]
+
+    play(scene)
+
+
 def test_a_flush_ends_in_time() -> None:
     """Invariant 291: with a server that hangs it says no, and what is lost is counted when the writer stops."""
 
@@ -143,6 +160,8 @@ def test_a_flush_ends_in_time() -> None:
         assert stage.counted("failed") == [1]
         stage.writer.pump()  # a late call from another thread
         stage.happen("b")
+        await stage.clock.settle()
+        assert len(stage.requests.sent) == 1
 
     play(scene)
 

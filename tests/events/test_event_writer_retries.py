@@ -130,6 +130,26 @@ def test_one_failing_series_does_not_hold_up_others() -> None:
     play(scene)
 
 
+def test_nobody_looks_again_and_again_while_a_write_hangs() -> None:
+    """Invariant 292: with one write that failed, and one without an answer, the next is made when that is over."""
+
+    async def scene(stage: Stage) -> None:
+        gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        stage.requests.answer = lambda _, name: gate if name == "slow" else status_error(503)
+        stage.happen("slow")
+        stage.happen("bad")
+        await stage.pass_time()
+        assert (len(stage.requests.sent), stage.clock.pending) == (2, 0)
+        stage.requests.answer = lambda *_: None
+        await stage.clock.advance_async(10.0)
+        assert len(stage.requests.sent) == 2
+        gate.set_result(None)
+        await stage.pass_time()
+        assert stage.counted("written") == [2]
+
+    play(scene)
+
+
 def test_a_server_in_trouble_gets_one_write_a_second() -> None:
     """Whatever waits: 500 events do not fall upon a server that is just coming back."""
 

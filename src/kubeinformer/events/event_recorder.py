@@ -253,7 +253,7 @@ class EventRecorder:
             except UsageError:  # it was closed just now
                 self._has_begun = False
                 self._queue.close()
-            except RuntimeError:  # no thread can begin, for now or as the program ends: the next event tries again
+            except RuntimeError:  # no thread can begin, now or at the end: the next event tries again
                 self._has_begun = False
                 self._queue.not_woken()
 

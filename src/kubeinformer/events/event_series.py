@@ -179,8 +179,7 @@ class EventSeriesTable:
         series.not_before = now + delay
         if series.tries < MOST_TRIES:
             return self._over(series, now, tries=series.tries if series.count > 1 else 0)
-        self.failed(write, now, None)
-        return False
+        return self.failed(write, now, None)  # what is given up is its count: the event is there
 
     def failed(self, write: EventWrite, now: float, delay: float | None) -> bool:
         """Take back a write that failed; return whether it is given up, and with it its event.
