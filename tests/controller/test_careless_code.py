@@ -12,8 +12,16 @@ from contextvars import ContextVar
 import pytest
 from tests.controller.conftest import Noting, config_map
 
-from kubeinformer import Controller, Request, SharedInformerFactory, TerminalError, every, requeue_after
+from kubeinformer import (
+    Controller,
+    Request,
+    SharedInformerFactory,
+    TerminalError,
+    every,
+    requeue_after,
+)
 from kubeinformer.controller.reconciling import LONGEST_ERROR
+from kubeinformer.errors import status_error
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.waiting import eventually, eventually_equal
 
@@ -144,6 +152,26 @@ def test_a_log_handler_that_raises_costs_no_worker() -> None:
         logger.removeHandler(handler)
 
 
+def test_a_failure_has_a_traceback_where_it_says_more(caplog: pytest.LogCaptureFixture) -> None:
+    """An error of the program's own is shown with its lines, one of the API in one line of its own."""
+    errors = [status_error(409, "Conflict", "somebody else was first"), ValueError("a mistake")]
+
+    def fail(_: Request) -> None:
+        if errors:
+            raise errors.pop()
+
+    controller = Controller("logged", fail)
+    controller.enqueue("a")
+    with controller:
+        eventually(lambda: len(controller.explain("a").history) == 3)
+    own, conflict = caplog.records
+    assert own.exc_info is not None
+    assert own.exc_info[0] is ValueError
+    assert own.message.startswith("logged: a failed (attempt 1, asked for), next in 0.0")
+    assert not conflict.exc_info
+    assert "somebody else was first" in conflict.message
+
+
 def test_a_long_error_is_remembered_in_part() -> None:
     """A thousand runs are remembered: an error with a whole document in it must not fill the memory."""
     controller = Controller("wordy", lambda _: raises(TerminalError("x" * 1_000_000))())
@@ -231,6 +259,7 @@ def test_sources_survive_whatever_their_functions_raise(
             )
         )
         eventually(lambda: caplog.text.count("a source of keys, which is over raised") == 2)
+    assert all(record.exc_info for record in caplog.records if " raised " in record.message)
     for where in (
         "a timer's function",
         "the mapper of a source of keys",

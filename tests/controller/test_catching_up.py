@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from tests.controller.conftest import config_map
 
-from kubeinformer import Client, NotSynced, SharedInformerFactory, StaleCache, aio
+from kubeinformer import Client, NotCovered, NotSynced, SharedInformerFactory, StaleCache, UsageError, aio
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.waiting import eventually
 
@@ -74,6 +76,13 @@ def test_many_objects_and_several_namespaces(server: APIServer) -> None:
         assert len(maps.lister) == 700
         lists = server.requests.matching("list", "configmaps")[before:]
         assert len(lists) == 3
+        server.create("configmaps", config_map("system", "kube-system"))
+        gone = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410}
+        with server.every_request(matching=lambda request: "continue" in request.query).answers(
+            410, body=gone
+        ):
+            maps.catch_up()  # its pages expire: it asks for all at once
+        assert len(maps.lister) == 701
 
 
 def test_it_is_awaited_in_the_asyncio_face(server: APIServer) -> None:
@@ -108,3 +117,65 @@ def test_it_works_on_both_servers(kubernetes_server: APIServer, kubernetes_names
                 client.delete("configmaps", f"map-{number - 1}", kubernetes_namespace)
             maps.catch_up()
             assert len(maps.lister) == number // 2 + 1
+
+
+def test_what_a_transform_drops_does_not_hold_it_up(server: APIServer) -> None:
+    """The server has what the cache never shows: the cache is as new as the server all the same."""
+
+    def keep(found: dict[str, Any]) -> dict[str, Any] | None:
+        return found if found.get("data") else None
+
+    with SharedInformerFactory(server.config) as factory:
+        maps = factory.informer("configmaps", transform=keep)
+        factory.start()
+        factory.wait_for_cache_sync()
+        for number in range(10):
+            server.create("configmaps", config_map(f"empty-{number}"))
+            server.create("configmaps", {**config_map(f"full-{number}"), "data": {"k": "v"}})
+            server.create("configmaps", config_map(f"last-{number}"))
+            server.create(
+                "secrets", config_map(f"other-{number}")
+            )  # the list is of a version that no watch brings
+            maps.catch_up(timeout=None)
+            assert len(maps.lister) == number + 1
+
+
+def test_a_namespace_that_is_not_loaded_has_seen_nothing(server: APIServer) -> None:
+    """Whatever another namespace's watch has seen; and of one that is not watched nothing ever comes."""
+    refused = server.every_request(matching=lambda request: request.namespace == "kube-system")
+    with (
+        refused.answers(403),
+        SharedInformerFactory(server.config, namespaces=["default", "kube-system"]) as factory,
+    ):
+        maps = factory.informer("configmaps")
+        factory.start()
+        eventually(lambda: maps.resource_version == {"default": str(server.resource_version)})
+        hidden = server.create("configmaps", config_map("hidden", "kube-system"))["metadata"]
+        maps.wait_for(factory.client.create("configmaps", config_map("shown")))
+        with pytest.raises(StaleCache):
+            maps.wait_for(hidden["resourceVersion"], timeout=0, namespace="kube-system")
+        with pytest.raises(UsageError, match="several namespaces are watched"):
+            maps.wait_for(hidden["resourceVersion"])
+        with pytest.raises(NotCovered, match="'elsewhere' is not watched"):
+            maps.wait_for(hidden["resourceVersion"], namespace="elsewhere")
+
+
+def test_an_informer_that_is_stopped_keeps_nobody_waiting(
+    server: APIServer, factory: SharedInformerFactory
+) -> None:
+    """Without a time-out, too: its cache will never be newer."""
+    maps = factory.informer("configmaps")
+    factory.start()
+    factory.wait_for_cache_sync()
+    future = str(server.resource_version + 1000)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(maps.wait_for, future, None)
+        eventually(lambda: bool(maps.shared.freshness._waiting))
+        maps.stop()
+        with pytest.raises(UsageError, match="the informer was stopped"):
+            waiting.result(30)
+    with pytest.raises(UsageError, match="the informer was stopped"):
+        maps.wait_for(future)
+    server.create("configmaps", config_map("a"))
+    with pytest.raises(UsageError, match="the informer was stopped"):
+        maps.catch_up()

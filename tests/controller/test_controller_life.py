@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -16,6 +17,7 @@ from tests.controller.conftest import Noting, config_map
 from tests.programs import running
 
 from kubeinformer import CacheSyncTimeout, Controller, Request, SharedInformerFactory, UsageError, run_all
+from kubeinformer.controller.controller import prepare
 from kubeinformer.testing import APIServer
 from kubeinformer.testing.waiting import eventually, eventually_equal
 
@@ -89,6 +91,19 @@ def test_several_controllers_share_a_run(server: APIServer, factory: SharedInfor
     assert len(secrets.lister) == 1
     assert server.requests.count("list", "configmaps") == 1
     controllers[0].stop()
+    running.join(30)
+    assert not running.is_alive()
+
+
+def test_factories_alone_can_be_run(server: APIServer, factory: SharedInformerFactory) -> None:
+    """A program may want nothing but caches, filled and kept until it ends."""
+    maps = factory.informer("configmaps")
+    run = prepare((factory,), None)
+    running = threading.Thread(target=asyncio.run, args=(run.run(),), daemon=True)
+    running.start()
+    run.ready.result(30)
+    assert maps.has_synced
+    run.stop()
     running.join(30)
     assert not running.is_alive()
 

@@ -37,6 +37,17 @@ def test_an_object_is_created_updated_or_left_alone(server: APIServer, client: C
     assert last.object["data"] == {"k": "v"}
 
 
+def test_an_object_may_have_no_namespace(client: Client) -> None:
+    """It is made, and found again, by its name alone."""
+
+    def label(body: Body) -> None:
+        body["metadata"].setdefault("labels", {})["k"] = "v"
+
+    written = [create_or_update(client, "namespaces", "new", label) for _ in range(2)]
+    assert [each.operation for each in written] == ["created", "unchanged"]
+    assert create_or_update(client, "namespaces", "default", label).operation == "updated"
+
+
 def test_another_writer_leads_to_another_try(server: APIServer, client: Client) -> None:
     """On the latest state; who loses five times gives up."""
     calls = 0

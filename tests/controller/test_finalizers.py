@@ -91,6 +91,43 @@ def test_an_object_that_is_gone_needs_nothing(client: Client) -> None:
     assert finalizer.add(found) is None
 
 
+def test_it_goes_while_the_finalizer_is_changed(server: APIServer, client: Client) -> None:
+    """A conflict, and then it is gone: that needs nothing either."""
+    found = client.create("configmaps", config_map("a"))
+    finalizer = Finalizer(client, "configmaps", NAME)
+    client.delete("configmaps", "a", "default")
+    with server.every_request(verb="patch").answers(409):
+        assert finalizer.add(found) is None
+
+
+def test_what_is_right_already_is_not_written(server: APIServer, client: Client) -> None:
+    """A finalizer that is there is not added, one that is not there is not removed: no request at all."""
+    found = client.create("configmaps", config_map("a"))
+    finalizer = Finalizer(client, "configmaps", NAME)
+    assert finalizer.remove(found) is found
+    added = finalizer.add(found)
+    assert added is not None
+    assert finalizer.add(added) is added
+    server.requests.assert_counts({("create", "configmaps"): 1, ("patch", "configmaps"): 1})
+
+
+def test_the_namespace_is_the_objects(client: Client) -> None:
+    """Not the configuration's: also where the latest state has to be asked for."""
+    for namespace in ("default", "kube-system"):
+        client.create("configmaps", config_map("a", namespace))
+    stale = client.get("configmaps", "a", "kube-system")
+    client.patch("configmaps", "a", {"data": {"k": "v"}}, "kube-system")
+    added = Finalizer(client, "configmaps", NAME).add(stale)
+    assert added is not None
+    assert (added.namespace, added.finalizers) == ("kube-system", (NAME,))
+    assert finalizers(client) == ()
+    stale = client.get("namespaces", "kube-system")  # in none at all
+    client.patch("namespaces", "kube-system", {"metadata": {"labels": {"k": "v"}}})
+    added = Finalizer(client, "namespaces", NAME).add(stale)
+    assert added is not None
+    assert NAME in added.finalizers
+
+
 def test_an_object_that_began_to_be_deleted_is_cleaned_up_by_nobody_new(client: Client) -> None:
     """A finalizer cannot be added then, and is not tried: there was no work yet."""
     found = client.create("configmaps", config_map("a", finalizers=["example.com/other"]))

@@ -256,3 +256,27 @@ def test_a_lost_answer_is_made_up_for(
                 assert len(controller.explain("parent").history) == 1
         eventually(lambda: controller.explain("parent").history[0].result == "success")
     assert server.count("secrets") == 1
+
+
+def test_keys_that_wait_for_a_silent_cache_cost_nothing(
+    server: APIServer, factory: SharedInformerFactory
+) -> None:
+    """Nobody looks again and again, and all go on at once when it speaks: their next look would be a minute away."""
+    maps = factory.informer("configmaps")
+
+    def reconcile(request: Request) -> None:
+        if request.reason == "first":
+            factory.client.create("configmaps", config_map(request.key))
+
+    noting = Noting(reconcile)
+    controller = Controller("patient", noting, workers=4, read_your_writes=3600, clock=FakeClock())
+    controller.watch(maps, lambda _: None)
+    keys = [f"key-{number}" for number in range(20)]
+    with controller:
+        with server.stall(lambda request: request.verb == "watch"):
+            for reason in ("first", "again"):
+                for key in keys:
+                    controller.enqueue(key, reason=reason)
+                eventually_equal(lambda: set(noting.keys), set(keys))
+            eventually(lambda: controller._reconciling.queue.delayed == len(keys))
+        eventually_equal(lambda: set(noting.counts.values()), {2})

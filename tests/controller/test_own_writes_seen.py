@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -24,7 +27,7 @@ MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 
 
 def made(version: int, **metadata: Any) -> KubernetesObject:
-    metadata = {"uid": "first", **metadata, "name": "a", "namespace": "n", "resourceVersion": str(version)}
+    metadata = {"uid": "first", "name": "a", **metadata, "namespace": "n", "resourceVersion": str(version)}
     return decode_object(json.dumps({"metadata": metadata}).encode(), MAPS)
 
 
@@ -38,10 +41,21 @@ class Cache:
         self.freshness = self.indexer = self
         self.version = 0
         self.stored: KubernetesObject | None = None
-        source = cast("InformerSource", SimpleNamespace(informer=self))
+        config = SimpleNamespace(server="https://here")
+        engine = SimpleNamespace(core=SimpleNamespace(session=SimpleNamespace(config=config)), portal=self)
+        engine.core.catch_up = None
+        self.source = cast("InformerSource", SimpleNamespace(informer=self, engine=engine))
+        self.rounds: list[Future[None]] = []
         self.clock = FakeClock()
-        self.writes = OwnWrites(lambda: [source], 10, self.clock.now)
+        self.writes = OwnWrites(lambda: [self.source], 10, self.clock.now, lambda _: None)
         self._observe = self.writes.observer("key")
+
+    def listen(self, _: object) -> None:
+        """Nothing arrives here: the test says what is stored."""
+
+    def submit(self, *_: object) -> Future[None]:
+        self.rounds.append(Future())
+        return self.rounds[-1]
 
     def has_seen(self, version: str, _: str | None) -> bool:
         return self.version >= int(version)
@@ -52,8 +66,17 @@ class Cache:
     def show(self, version: int, stored: KubernetesObject | None) -> None:
         self.version, self.stored = version, stored
 
-    def wrote(self, result: KubernetesObject | None, deleted_uid: str | None = None) -> None:
-        self._observe(Write(MAPS, "n", "a", result, deleted_uid))
+    def waking(self, wake: Callable[[str], object]) -> OwnWrites:
+        """Return what waits for this cache, too, and wakes its keys."""
+        return OwnWrites(lambda: [self.source], 10, self.clock.now, wake)
+
+    def write(self, result: KubernetesObject | None, deleted_uid: str | None = None, **fields: Any) -> Write:
+        name = "a" if result is None else result.name
+        write = Write(MAPS, "n", name, result, deleted_uid, server="https://here")
+        return replace(write, **fields)
+
+    def wrote(self, result: KubernetesObject | None, deleted_uid: str | None = None, **fields: Any) -> None:
+        self._observe(self.write(result, deleted_uid, **fields))
 
     def is_behind(self) -> bool:
         return bool(self.writes.missing("key")[0])

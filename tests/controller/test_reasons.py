@@ -95,6 +95,18 @@ def test_a_trigger_between_the_hand_out_and_the_begin_counts_for_both_runs() -> 
     assert not keys._reasons
 
 
+def test_the_same_trigger_between_the_hand_out_and_the_begin_counts_for_both_runs() -> None:
+    """A reason that comes twice is told once by each of them."""
+    keys = reconciling()
+    keys.ask("a", "first")
+    entry: Entry[str] = keys.queue.take(0)
+    keys.ask("a", "first")
+    run = keys.begin(entry)
+    assert run is not None
+    keys.returned(run, None)
+    assert (run.request.reason, reason_of_next(keys)) == ("first", "first")
+
+
 def test_what_comes_during_a_run_is_the_reason_of_the_next() -> None:
     """All of it, and the failure of the run besides."""
     keys = reconciling(clock=FakeClock())
@@ -105,6 +117,17 @@ def test_what_comes_during_a_run_is_the_reason_of_the_next() -> None:
         keys.ask("a", reason)
     keys.failed(run, ValueError("no"))
     assert reason_of_next(keys) == "second; third; attempt 1 failed"
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 3), (-5, -5)])
+def test_a_wish_has_its_priority_or_that_of_its_run(given: int | None, expected: int) -> None:
+    """`requeue_after(60, priority=-5)`: it comes after what others ask for, whatever brought its run about."""
+    clock = FakeClock()
+    keys = reconciling(clock=clock)
+    keys.ask("a", "first", 3)
+    reason_of_next(keys, requeue_after(60, priority=given))
+    clock.advance(60)
+    assert keys.queue.take(0).priority == expected
 
 
 def test_a_wish_that_is_overtaken_is_no_reason() -> None:
@@ -120,6 +143,29 @@ def test_a_wish_that_is_overtaken_is_no_reason() -> None:
     keys.ask("a", "changed")
     assert reason_of_next(keys) == "requeue after 3600 s; changed"
     assert not keys._reasons
+    assert not keys._reasons._wishes
+    keys.ask("a", "first")
+    run = keys.begin(keys.queue.take(0))
+    assert run is not None
+    keys.ask("a", "changed during the run")
+    keys.returned(run, requeue_after(3600))
+    assert reason_of_next(keys) == "changed during the run"
+
+
+def test_a_wish_whose_time_has_come_is_a_reason_while_it_waits_for_the_caches() -> None:
+    """What comes while the key waits to read its own writes did not bring about its run alone."""
+    clock = FakeClock()
+    keys = reconciling(clock=clock)
+    keys.ask("a", "first")
+    reason_of_next(keys, requeue_after(60))
+    clock.advance(60)
+    keys.wait_for_own_writes(list, 60)
+    assert keys.own_writes is not None
+    with pytest.MonkeyPatch.context() as behind:
+        behind.setattr(keys.own_writes, "missing", lambda _: ("its last write", False))
+        assert keys.begin(keys.queue.take(0)) is None
+    keys.ask("a", "changed")
+    assert reason_of_next(keys) == "requeue after 60 s; changed"
 
 
 def test_a_wish_counts_where_it_comes_before_what_is_collected() -> None:
@@ -139,6 +185,8 @@ def test_a_wish_counts_where_it_comes_before_what_is_collected() -> None:
 def test_nothing_is_kept_of_keys_that_never_run() -> None:
     """After the end nothing is due, and keys that are asked for leave no trace (regression 29)."""
     keys = reconciling()
+    keys.ask("wished", "a reason")
+    reason_of_next(keys, requeue_after(60))
     for key in ("wishing", "failing", "before"):
         keys.ask(key, "a reason")
     wishing, failing = (keys.begin(keys.queue.take(0)) for _ in range(2))
@@ -151,7 +199,7 @@ def test_nothing_is_kept_of_keys_that_never_run() -> None:
         keys.ask(f"after/{number}", "a reason")
     assert len(keys._reasons) == 0
     assert not keys._reasons._wishes
-    for key in ("before", "after/1"):
+    for key in ("wished", "before", "after/1"):
         explained = keys.explain(key)
         assert (explained.due_in, explained.next_reason) == (None, "")
 

@@ -25,7 +25,7 @@ from kubeinformer import (
     not_,
     wait_until,
 )
-from kubeinformer.controller.object_wait import Condition
+from kubeinformer.controller.object_wait import Condition, ObjectWait
 from kubeinformer.testing import APIServer, eventually
 
 WaitFor = Callable[..., KubernetesObject | None]
@@ -112,6 +112,7 @@ def test_one_state_may_meet_several_conditions(server: APIServer, maps: Informer
     assert third is not None
     assert third["data"] == {"k": "3"}
     assert later.seen == ["1", "2", "3"]
+    assert server.requests.count("list", "configmaps") == 1  # what the cache has is not asked for
 
 
 def test_a_deadline_brings_the_last_state(server: APIServer, wait: WaitFor) -> None:
@@ -258,8 +259,24 @@ def test_a_false_start_goes_on_with_what_comes(server: APIServer, wait: WaitFor)
     assert asked.seen[-1] == "2"
 
 
-def test_a_wait_leaves_nothing_behind(server: APIServer, wait: WaitFor) -> None:
-    """Invariants 263 and 265: met, not met or raised, its watch is closed and its threads are gone."""
+def test_a_condition_that_was_met_is_asked_no_more(server: APIServer, maps: Informer) -> None:
+    """Invariant 263: a state that comes before the wait is over changes nothing of its result."""
+    server.create("configmaps", {**config_map("a"), "data": {"k": "1"}})
+    asked = Asked("1")
+    waiting = ObjectWait(maps, "a", "default", asked)
+    wait_until(maps, "a", exists, namespace="default")
+    met = waiting.met.result(30)
+    server.patch("configmaps", "a", {"data": {"more": "x"}}, "default")
+    eventually(lambda: waiting._last is not met)
+    assert asked.seen == ["1"]
+    assert waiting.met.result(0) is met
+    waiting.end()
+
+
+def test_a_wait_leaves_nothing_behind(
+    server: APIServer, wait: WaitFor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Invariants 263 and 265: met, not met or raised, its watch is closed, its threads are gone, the log is empty."""
     server.create("configmaps", config_map("a"))
     before = set(threading.enumerate())
 
@@ -267,12 +284,14 @@ def test_a_wait_leaves_nothing_behind(server: APIServer, wait: WaitFor) -> None:
         raise ValueError("no")
 
     assert wait("a", exists, 30) is not None
-    with pytest.raises(WaitTimeout):
-        wait("a", deleted(), 0.1)
+    for unmet in (deleted(), lambda found: found["nothing"]):
+        with pytest.raises(WaitTimeout):
+            wait("a", unmet, 0.1)
     with pytest.raises(ValueError, match="no"):
         wait("a", mistaken, 30)
     eventually(lambda: not server.watches)
     assert not set(threading.enumerate()) - before
+    assert not caplog.records
 
 
 def test_a_wait_ends_with_its_informer(server: APIServer) -> None:

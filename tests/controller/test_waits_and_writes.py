@@ -23,6 +23,7 @@ from kubeinformer import (
     deleted,
     exists,
     not_,
+    owner_reference,
     set_controller_reference,
     wait_until,
 )
@@ -261,6 +262,21 @@ def test_waits_are_awaited_in_the_asyncio_face(server: APIServer) -> None:
         assert await aio.wait_until("pods", "web", exists, config=server.config) is not None
 
     asyncio.run(main())
+
+
+def test_an_owner_is_named_as_asked(client: Client) -> None:
+    """A foreground deletion waits for what it manages, unless something else is said."""
+    owner = client.create("configmaps", config_map("owner"))
+
+    def flags(reference: dict[str, Any]) -> tuple[bool, bool]:
+        return reference["controller"], reference["blockOwnerDeletion"]
+
+    assert flags(owner_reference(owner)) == (True, True)
+    assert flags(owner_reference(owner, controller=False)) == (False, False)
+    assert flags(owner_reference(owner, controller=False, block_owner_deletion=True)) == (False, True)
+    body: dict[str, Any] = {"metadata": {"name": "a"}}
+    set_controller_reference(owner, body, block_owner_deletion=False)
+    assert flags(body["metadata"]["ownerReferences"][0]) == (True, False)
 
 
 def test_a_managing_owner_is_set_once(client: Client) -> None:

@@ -102,7 +102,8 @@ class Informer(InformerFront):
 
         Raises:
             StaleCache: Time ran out; it says how far behind the cache is, and why.
-            UsageError: Several namespaces are watched, and none is named.
+            UsageError: Several namespaces are watched, and none is named; or the informer is stopped.
+            NotCovered: The namespace is not watched.
             ValueError: There is no version.
         """
         version, namespace = version_of(written, namespace)
@@ -121,6 +122,7 @@ class Informer(InformerFront):
         Raises:
             StaleCache: Time ran out.
             NotSynced: Nothing was loaded yet.
+            UsageError: The informer is stopped.
             StatusError: The server refused the list.
             NetworkError: No answer.
         """

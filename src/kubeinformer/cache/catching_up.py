@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from kubeinformer.cache.list_watch import ListWatch
-from kubeinformer.errors import InvalidResponse
+from kubeinformer.errors import Expired, InvalidResponse
 from kubeinformer.objects import KubernetesObject
-from kubeinformer.resource_versions import is_older
+from kubeinformer.resource_versions import is_comparable, is_older
 
 _PAGE = {"limit": "500"}
 
@@ -52,18 +52,33 @@ class ListedState:
         self, version: str, objects: Iterable[_Metadata], present: Iterable[KubernetesObject]
     ) -> None:
         self.version = version
-        self._missing = {each.key: each for each in objects}
-        self._unwanted = {each.key: each for each in present if each.key not in self._missing}
+        listed = {each.key: each for each in objects}
+        comparable = [
+            each.resource_version for each in listed.values() if is_comparable(each.resource_version)
+        ]
+        self._newest = max(comparable, key=lambda version: (len(version), version), default="")
+        self._opaque = {key: each for key, each in listed.items() if not is_comparable(each.resource_version)}
+        self._unwanted = [each for each in present if each.key not in listed]
 
-    def is_shown(self, cached: Callable[[str], KubernetesObject | None]) -> bool:
-        """Return whether a cache, of which `cached` returns what it has under a key, shows this state or a later one."""
-        self._unwanted = {
-            key: before
-            for key, before in self._unwanted.items()
-            if cached(key) is before and not is_older(self.version, before.resource_version)
-        }
-        self._missing = {key: each for key, each in self._missing.items() if not _shows(cached(key), each)}
-        return not self._unwanted and not self._missing
+    def is_shown(
+        self, cached: Callable[[str], KubernetesObject | None], has_seen: Callable[[str], bool]
+    ) -> bool:
+        """Return whether a cache shows this state or a later one.
+
+        Args:
+            cached: Returns what it has under a key, which may be nothing though it knows the object: a transform drops
+                some, and some cannot be read.
+            has_seen: Returns whether it has seen a version.
+        """
+        while self._unwanted:  # what is gone once is gone: nothing is looked at twice
+            before = self._unwanted[-1]
+            if cached(before.key) is before and not is_older(self.version, before.resource_version):
+                return False
+            self._unwanted.pop()
+        if self._newest and has_seen(self._newest):
+            self._newest = ""
+        self._opaque = {key: each for key, each in self._opaque.items() if not _shows(cached(key), each)}
+        return not self._newest and not self._opaque
 
 
 async def listed_state(
@@ -83,7 +98,13 @@ async def listed_state(
     objects: list[_Metadata] = []
     parameters = dict(_PAGE)
     while True:
-        body = await list_watch.list(parameters)
+        try:
+            body = await list_watch.list(parameters)
+        except Expired:
+            if "continue" not in parameters:
+                raise
+            objects, parameters = [], {}  # the pages took too long: in one go, then
+            continue
         try:
             page = msgspec.json.decode(body, type=_List)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -95,8 +116,4 @@ async def listed_state(
 
 
 def _shows(cached: KubernetesObject | None, listed: _Metadata) -> bool:
-    if cached is None:
-        return False
-    return cached.resource_version == listed.resource_version or is_older(
-        listed.resource_version, cached.resource_version
-    )
+    return cached is not None and cached.resource_version == listed.resource_version

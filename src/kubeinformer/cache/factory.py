@@ -253,6 +253,7 @@ class InformerFactory:
         with self._lock:
             self._informers.pop(informer.options, None)
         await self._watches.stop(informer)
+        informer.freshness.end()
         return _deliveries(informer)
 
     async def stop(self) -> None:

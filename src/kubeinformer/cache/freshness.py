@@ -7,14 +7,24 @@ comes to exactly that version, or holds the object that has it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Protocol
 
 from kubeinformer.cache.catching_up import ListedState
 from kubeinformer.cache.deltas import Changes, Item
 from kubeinformer.clock import Clock, deadline
-from kubeinformer.errors import StaleCache, UsageError
+from kubeinformer.errors import NotCovered, StaleCache, UsageError
 from kubeinformer.objects import KubernetesObject
 from kubeinformer.resource_versions import is_comparable, is_older
+
+
+class Listener(Protocol):
+    """Who is told what a cache takes in."""
+
+    def arrived(self, freshness: Freshness, item: Item) -> None:
+        """Hear what the cache has just taken in. On the loop; it must not take long."""
 
 
 class Freshness:
@@ -26,6 +36,7 @@ class Freshness:
         held: Returns the versions of the objects in the cache.
         reason: Returns why the cache may be behind.
         clock: Time.
+        namespaces: The namespaces that are watched one by one; None for all at once.
     """
 
     def __init__(
@@ -36,19 +47,24 @@ class Freshness:
         held: Callable[[], set[str]],
         reason: Callable[[], str],
         clock: Clock,
+        namespaces: Collection[str] | None = None,
     ) -> None:
         self._name = name
         self._versions = versions
         self._held = held
         self._reason = reason
         self._clock = clock
+        self._namespaces = namespaces
         self._waiting: dict[asyncio.Future[None], Callable[[set[str]], bool]] = {}
+        self._listeners: list[weakref.ref[Listener]] = []
+        self._is_over = False
 
     def has_seen(self, version: str, namespace: str | None = None) -> bool:
         """Return whether the cache has seen a version. From any thread.
 
         Raises:
             UsageError: Several namespaces are watched, and none is named.
+            NotCovered: The namespace is not watched.
         """
         reached = self._reached(namespace)
         if is_comparable(version) and (reached is None or is_comparable(reached)):
@@ -60,7 +76,7 @@ class Freshness:
 
         Raises:
             StaleCache: Time ran out; it says how far behind the cache is.
-            UsageError: As for `has_seen`.
+            UsageError: As for `has_seen`; or the cache is fed no more.
         """
         if self.has_seen(version, namespace):
             return
@@ -85,11 +101,13 @@ class Freshness:
 
         Raises:
             StaleCache: Time ran out.
+            UsageError: The cache is fed no more.
         """
+        has_seen = partial(self.has_seen, namespace=namespace)
 
         def is_shown(_: set[str]) -> bool:
-            seen = is_comparable(state.version) and self.has_seen(state.version, namespace)
-            return seen or state.is_shown(cached)
+            seen = is_comparable(state.version) and has_seen(state.version)
+            return seen or state.is_shown(cached, has_seen)
 
         if not is_shown(set()):
             await self._until(is_shown, state.version, timeout, namespace)
@@ -97,6 +115,8 @@ class Freshness:
     async def _until(
         self, is_met: Callable[[set[str]], bool], version: str, timeout: float | None, namespace: str | None
     ) -> None:
+        if self._is_over:
+            raise self._stopped()
         met = asyncio.get_running_loop().create_future()
         self._waiting[met] = is_met
         try:
@@ -108,8 +128,26 @@ class Freshness:
         finally:
             del self._waiting[met]
 
+    def listen(self, listener: Listener) -> None:
+        """Tell a listener of all that arrives, as long as somebody else holds it. From any thread; twice is harmless."""
+        if not any(reference() is listener for reference in tuple(self._listeners)):
+            self._listeners.append(weakref.ref(listener))
+
+    def end(self) -> None:
+        """Let nobody wait any more: the cache is fed no more."""
+        self._is_over = True
+        for met in self._waiting:
+            if not met.done():
+                met.set_exception(self._stopped())
+
     def arrived(self, item: Item) -> None:
-        """Wake those whose version has come with what the cache has just taken in."""
+        """Tell of what the cache has just taken in, and wake those whose version has come with it."""
+        for reference in tuple(self._listeners):
+            listener = reference()
+            if listener is None:
+                self._listeners.remove(reference)
+            else:
+                listener.arrived(self, item)
         if not self._waiting:
             return
         passed = (
@@ -121,13 +159,19 @@ class Freshness:
             if not met.done() and is_met(passed):
                 met.set_result(None)
 
+    def _stopped(self) -> UsageError:
+        return UsageError(f"{self._name}: the informer was stopped")
+
     def _reached(self, namespace: str | None) -> str | None:
         versions = self._versions()
-        if namespace in versions:
-            return versions[namespace]
-        if len(versions) > 1:
+        watched = self._namespaces or ()
+        if None in versions or not watched:  # one watch of all there is
+            return next(iter(versions.values()), None)
+        if namespace is None and len(watched) > 1:
             raise UsageError(f"{self._name}: several namespaces are watched; name the one of the version")
-        return next(iter(versions.values()), None)
+        if namespace is not None and namespace not in watched:
+            raise NotCovered(f"{self._name}: namespace {namespace!r} is not watched")
+        return versions.get(namespace or next(iter(watched)))
 
 
 def version_of(written: str | KubernetesObject, namespace: str | None) -> tuple[str, str | None]:

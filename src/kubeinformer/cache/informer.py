@@ -88,6 +88,7 @@ class SharedIndexInformer:
             held=lambda: {present.resource_version for present in self._present()},
             reason=lambda: self.status.reason,
             clock=clock,
+            namespaces=options.namespaces,
         )
         self.has_synced = False
         self.sync_duration: float | None = None

@@ -120,9 +120,10 @@ class Client:
         found = await self._resolve(resource)
         encoded = encode_object(body, found)
         path = found.path(namespace=self._namespace(found, _first(namespace, encoded.namespace)))
-        with sending(found, _first(namespace, encoded.namespace)):
+        with sending(self.config.server, found, _first(namespace, encoded.namespace)):
             answer = await self._session.send("POST", "create", found, path, body=encoded.raw)
-        return _noted(found, read_object(answer, found))
+            result = read_object(answer, found)
+        return self._noted(found, result)
 
     async def update(
         self,
@@ -136,9 +137,10 @@ class Client:
         found = await self._resolve(resource)
         encoded = encode_object(body, found)
         path = self._object_path(found, encoded.name, _first(namespace, encoded.namespace), subresource)
-        with sending(found, _first(namespace, encoded.namespace)):
+        with sending(self.config.server, found, _first(namespace, encoded.namespace)):
             answer = await self._session.send("PUT", "update", found, path, body=encoded.raw)
-        return _noted(found, read_object(answer, found, subresource))
+            result = read_object(answer, found, subresource)
+        return self._noted(found, result)
 
     async def patch(
         self,
@@ -164,11 +166,12 @@ class Client:
             raise ValueError(f"patch type {type!r} is none of {', '.join(_PATCH_TYPES)}")
         found = await self._resolve(resource)
         path = self._object_path(found, name, namespace, subresource)
-        with sending(found, namespace):
+        with sending(self.config.server, found, namespace):
             answer = await self._session.send(
                 "PATCH", "patch", found, path, body=encode(body), content_type=_PATCH_TYPES[type]
             )
-        return _noted(found, read_object(answer, found, subresource))
+            result = read_object(answer, found, subresource)
+        return self._noted(found, result)
 
     async def apply(
         self,
@@ -194,11 +197,12 @@ class Client:
         encoded = encode_object(body, found)
         path = self._object_path(found, encoded.name, _first(namespace, encoded.namespace), subresource)
         query = {"fieldManager": field_manager} | ({"force": "true"} if force else {})
-        with sending(found, _first(namespace, encoded.namespace)):
+        with sending(self.config.server, found, _first(namespace, encoded.namespace)):
             answer = await self._session.send(
                 "PATCH", "patch", found, path, query=query, body=encoded.raw, content_type=_APPLY
             )
-        return _noted(found, read_object(answer, found, subresource))
+            result = read_object(answer, found, subresource)
+        return self._noted(found, result)
 
     async def delete(
         self,
@@ -236,12 +240,12 @@ class Client:
             "gracePeriodSeconds": grace_period_seconds,
             "preconditions": preconditions or None,
         }
-        with sending(found, namespace):
+        with sending(self.config.server, found, namespace):
             answer = await self._session.send(
                 "DELETE", "delete", found, path, body=msgspec.json.encode(_given(options))
             )
-        deleted, deleted_uid = read_deleted(answer, found)
-        written(found, self._namespace(found, namespace), name, deleted, deleted_uid)
+            deleted, deleted_uid = read_deleted(answer, found)
+        written(self.config.server, found, self._namespace(found, namespace), name, deleted, deleted_uid)
         return deleted
 
     async def _pages(self, resource: Resource, path: str, query: Mapping[str, str]) -> Objects:
@@ -259,6 +263,10 @@ class Client:
         reference = parse_resource(resource) if isinstance(resource, str) else resource
         return await self._session.resolve(reference)
 
+    def _noted(self, resource: Resource, result: KubernetesObject) -> KubernetesObject:
+        written(self.config.server, resource, result.namespace, result.name, result)
+        return result
+
     def _object_path(
         self, resource: Resource, name: str | None, namespace: str | None, subresource: str = ""
     ) -> str:
@@ -272,11 +280,6 @@ class Client:
         if not resource.namespaced:
             return None
         return _segment("namespace", _first(namespace, self.config.namespace or "default") or "")
-
-
-def _noted(resource: Resource, result: KubernetesObject) -> KubernetesObject:
-    written(resource, result.namespace, result.name, result)
-    return result
 
 
 def _first(given: str | None, other: str | None) -> str | None:

@@ -23,6 +23,7 @@ class Write:
         result: What the server answered; None where it only confirmed a deletion.
         deleted_uid: Which object was deleted ("": the server did not say); None for a write that is no deletion.
         is_certain: False where no answer, or an odd one, came: it may have been done or not.
+        server: The URL of the server.
     """
 
     resource: Resource
@@ -31,6 +32,7 @@ class Write:
     result: KubernetesObject | None
     deleted_uid: str | None = None
     is_certain: bool = True
+    server: str = ""
 
     @property
     def key(self) -> str:
@@ -43,6 +45,7 @@ write_observer: ContextVar[Callable[[Write], object] | None] = ContextVar("write
 
 
 def written(
+    server: str,
     resource: Resource,
     namespace: str | None,
     name: str,
@@ -51,18 +54,22 @@ def written(
 ) -> None:
     """Tell the observer of a write, if there is one."""
     observer = write_observer.get()
-    if observer is not None:
-        observer(Write(resource, namespace or "", name, result, deleted_uid))
+    if observer is None:
+        return
+    if result is None or (result.resource_version and bool(result.namespace) == resource.namespaced):
+        observer(Write(resource, namespace or "", name, result, deleted_uid, server=server))
+    else:  # an answer that does not say what became of it
+        observer(Write(resource, namespace or "", "", None, is_certain=False, server=server))
 
 
 @contextmanager
-def sending(resource: Resource, namespace: str | None) -> Iterator[None]:
-    """Tell the observer of a write whose request, made in the block, ends so that it may have been done or not."""
+def sending(server: str, resource: Resource, namespace: str | None) -> Iterator[None]:
+    """Tell the observer of a write that may have been done or not: the block, which sends it and reads the answer, fails."""
     try:
         yield
     except BaseException as error:
         observer = write_observer.get()
         refused = isinstance(error, StatusError) and error.code < 500
         if observer is not None and not refused:
-            observer(Write(resource, namespace or "", "", None, is_certain=False))
+            observer(Write(resource, namespace or "", "", None, is_certain=False, server=server))
         raise

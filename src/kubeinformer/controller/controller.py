@@ -64,7 +64,8 @@ class ControllerFront:
             read_your_writes: Whether a key waits until the caches it watches have seen what its last run wrote by a
                 client of this package: at most a minute, or so many seconds; then it goes on, with a warning. After
                 a request without an answer they catch up with the server, by a list of metadata. What the runs of
-                other keys and other replicas wrote is not waited for.
+                other keys, other replicas and clients of another server URL wrote is not waited for, nor what threads
+                wrote that a run started without its context (`asyncio.to_thread` passes it on).
             sync_timeout: Seconds for the caches to fill.
             grace_period: Seconds that runs under way have when it is stopped, before tasks are cancelled.
             metrics: Where its metrics and those of its queue go.

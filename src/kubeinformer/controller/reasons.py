@@ -89,5 +89,8 @@ class Reasons:
         self._waiting.clear()
         self._wishes.clear()
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._waiting
+
     def __len__(self) -> int:
         return len(self._waiting)

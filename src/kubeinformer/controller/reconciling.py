@@ -16,7 +16,7 @@ from kubeinformer.client.writes import Write
 from kubeinformer.clock import Clock
 from kubeinformer.controller.controller_metrics import ControllerMetrics
 from kubeinformer.controller.history import Explanation, History, Reconciliation
-from kubeinformer.controller.own_writes import LOOK_AGAIN, OwnWrites
+from kubeinformer.controller.own_writes import OwnWrites
 from kubeinformer.controller.reasons import DEFAULT_REASON, Reasons
 from kubeinformer.controller.requests import Request, RequeueAfter
 from kubeinformer.controller.sources import InformerSource
@@ -29,6 +29,7 @@ from kubeinformer.workqueue.queue_core import Entry
 
 _log = logging.getLogger("kubeinformer.controller")
 LIMITER_FAILED: Final = 1.0  # seconds that a failed key waits where its limiter raises
+_LOWEST: Final = -(10**9)  # of two priorities of a key the higher one counts
 LONGEST_ERROR: Final = 2_000  # characters of an error that are logged in a line, and remembered
 
 
@@ -97,7 +98,7 @@ class Reconciling:
 
     def wait_for_own_writes(self, sources: Callable[[], Iterable[InformerSource]], timeout: float) -> None:
         """Let each key wait from now on until these caches have seen what its last run wrote."""
-        self.own_writes = OwnWrites(sources, timeout, self.clock.now)
+        self.own_writes = OwnWrites(sources, timeout, self.clock.now, self._look_now)
 
     # -- what sources call, from any thread ---------------------------------------------------------------------
 
@@ -126,10 +127,11 @@ class Reconciling:
         """Return the run for a key that was taken from the queue; None where it has to wait, and was given back."""
         key = entry.key
         missing, is_overdue = ("", False) if self.own_writes is None else self.own_writes.missing(key)
-        if missing and not is_overdue:
+        if self.own_writes is not None and missing and not is_overdue:
+            look_again = self.own_writes.look_again(key)
             with self._asking:
                 self._reasons.settle(key)
-                self.queue.add_after(key, LOOK_AGAIN, entry.priority, retry=False)
+                self.queue.add_after(key, look_again, entry.priority, retry=False)
             self.queue.done(key)
             return None
         if missing:
@@ -144,6 +146,12 @@ class Reconciling:
         request = Request.of(key, reason, attempt, entry.priority)
         run = self.runs[key] = Run(request, self.clock.now())
         return run
+
+    def _look_now(self, key: str) -> None:
+        """Look at a key that waits for its own writes: a cache has moved. Its priority stays what it is."""
+        with self._asking:
+            if key in self._reasons:  # else it runs by now
+                self.queue.add_after(key, 0.0, _LOWEST, retry=False)
 
     def observer(self, run: Run) -> Callable[[Write], None] | None:
         """Return what is to hear of the run's writes, None where nobody is."""
