@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Tests wait more than they work: two processes, each with a control plane of its own, on whatever machine.
-WORKERS ?= 2
+# Tests wait more than they work: three processes, each with a control plane of its own, on two cores or more.
+WORKERS ?= 3
 
 .PHONY: help demo test test-versions peers faults lint types layers wheel control-plane clean
 

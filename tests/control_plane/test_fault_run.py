@@ -17,7 +17,7 @@ from kubeinformer.testing.control_plane import ControlPlane
 
 _log = logging.getLogger("fault-run")
 pytestmark = pytest.mark.control_plane
-SECONDS = float(os.environ.get("KUBEINFORMER_FAULT_SECONDS", "30"))
+SECONDS = float(os.environ.get("KUBEINFORMER_FAULT_SECONDS", "15"))
 SEED = int(os.environ.get("KUBEINFORMER_FAULT_SEED", "1"))
 LONGEST_PAUSE = 90.0  # the longest delay of the back-off (60 s), the list after it, and a busy machine
 
