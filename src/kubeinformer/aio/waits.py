@@ -23,6 +23,9 @@ async def wait_until(
 ) -> KubernetesObject | None:
     """Wait until a condition is met by one object; a broken watch does not end the wait.
 
+    Where an informer that was filled before lacks the object, one list of that object tells whether it is so, or the
+    cache is behind.
+
     Args:
         source: An informer, which is started if need be; or a resource, for which one is made, for this object.
         name: The object's name.

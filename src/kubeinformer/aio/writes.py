@@ -32,5 +32,6 @@ async def create_or_update(
     Raises:
         UsageError: `change` gave it another name or namespace, or is an `async def` function; nothing is written.
         Conflict: Somebody else wrote first, five times.
+        NotFound: Somebody else deleted it first, five times; or there is no such namespace.
     """
     return await run_async(procedures.create_or_update(resource, name, change, namespace), client)

@@ -37,16 +37,16 @@ def create_or_update(resource: str, name: str, change: Change, namespace: str | 
             written = yield from _once(resource, name, change, namespace)
         except Conflict:
             continue
-        if written is not None:
+        if isinstance(written, Written):
             return written
     written = yield from _once(resource, name, change, namespace)
-    if written is None:
-        raise UsageError(f"{resource} {name}: deleted by somebody else at each of {TRIES} tries")
+    if isinstance(written, NotFound):
+        raise written
     return written
 
 
-def _once(resource: str, name: str, change: Change, namespace: str | None) -> Procedure[Written | None]:
-    """Try it once; None where the object was deleted between the look and the write."""
+def _once(resource: str, name: str, change: Change, namespace: str | None) -> Procedure[Written | NotFound]:
+    """Try it once; return the refusal where the object was deleted between the look and the write."""
     try:
         existing: KubernetesObject = yield lambda client: client.get(resource, name, namespace)
     except NotFound:
@@ -65,8 +65,8 @@ def _once(resource: str, name: str, change: Change, namespace: str | None) -> Pr
         return Written(existing, "unchanged")
     try:
         updated: KubernetesObject = yield lambda client: client.update(resource, wanted, namespace)
-    except NotFound:
-        return None
+    except NotFound as refusal:
+        return refusal
     # A difference that the server's own defaults make up again is none, and is not stored.
     is_same = updated.resource_version == existing.resource_version != ""
     return Written(updated, "unchanged" if is_same else "updated")

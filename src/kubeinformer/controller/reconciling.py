@@ -24,11 +24,11 @@ from kubeinformer.errors import KubeInformerError, ShutDown, TerminalError
 from kubeinformer.forks import renew_in_child
 from kubeinformer.metrics import MetricsProvider
 from kubeinformer.workqueue.limiters import RateLimiter
+from kubeinformer.workqueue.processing import LIMITER_FAILED
 from kubeinformer.workqueue.queue import WorkQueue
 from kubeinformer.workqueue.queue_core import Entry
 
 _log = logging.getLogger("kubeinformer.controller")
-LIMITER_FAILED: Final = 1.0  # seconds that a failed key waits where its limiter raises
 _LOWEST: Final = -(10**9)  # of two priorities of a key the higher one counts
 LONGEST_ERROR: Final = 2_000  # characters of an error that are logged in a line, and remembered
 
